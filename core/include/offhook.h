@@ -7,7 +7,7 @@
  * Threads. An oh_core has three roles, each held by one thread at a time; they may all be the same thread:
  *   feeder    calls oh_core_tick(), or is the media thread made by oh_core_start()
  *   control   calls oh_core_reset() ... oh_core_prompt_drop(); its orders travel through a lock-free queue and take effect at the next tick
- *   poller    calls oh_core_poll(), oh_core_rearm() and waits on oh_core_event_fd()
+ *   poller    calls oh_core_poll() and waits on oh_core_event_fd()
  * Functions without an oh_core argument may be called from any thread at any time.
  *
  * Time. Inside the core time is the channel's own sample count, 8000 per second, starting at 0 with oh_core_reset(). Audio that is missing
@@ -192,7 +192,7 @@ typedef struct oh_event {
     int16_t margin_cdb;     /* distance to the next best explanation; larger is surer */
     uint16_t freq_dhz[2];   /* measured frequencies in tenths of 1 Hz, 0 when none */
     uint16_t cadence_ms[4]; /* measured on, off, on, off; 0 when none */
-    uint16_t reserved;
+    uint16_t reserved[5];
     uint16_t sequence; /* counts the channel's events; a gap shows an overrun */
 } oh_event;
 
@@ -256,14 +256,15 @@ typedef struct oh_config {
     int ring_events;          /* capacity of the event ring, rounded up to a power of two; 0 = 16 a channel, at least 1024 */
 } oh_config;
 
-/* A core with all channels reset and nothing armed. NULL and errno EINVAL (shape, law, layout, no plan) or ENOMEM. */
+/* A core with all channels reset and nothing armed. NULL and errno EINVAL (shape, law, layout, no plan), ENOMEM or, without a free file
+ * descriptor, EMFILE or ENFILE. */
 OH_API oh_core *oh_core_new(const oh_config *config);
 /* Stop the media thread if there is one and give everything back. NULL is allowed. */
 OH_API void oh_core_free(oh_core *core);
 
 /* feeder: run one 20 ms tick. rx: channels x 160 samples in the core's law and layout, read in place. valid: one enum oh_valid per
  * channel, NULL = all good. tx: room for the same shape, filled with what is to be sent (idle code where nothing plays); NULL = do not
- * mix. now_ns goes into raised_ns. Returns the number of events raised, or -EINVAL. */
+ * mix, prompts stand still. now_ns goes into raised_ns. Returns the number of events raised, or -EINVAL. */
 OH_API int oh_core_tick(oh_core *core, const void *rx, const uint8_t *valid, void *tx, uint64_t now_ns);
 
 /* control: the orders below return 0, -EINVAL (no such channel, prompt, plan) or -EAGAIN (queue full: try again after a tick). */
@@ -275,13 +276,14 @@ OH_API int oh_core_arm(oh_core *core, int channel, uint32_t detectors);
 /* The call was answered now: later events count from here for the answer analysis. */
 OH_API int oh_core_answered(oh_core *core, int channel);
 /* Play a prompt from its first sample, replacing what plays. loop: start again at its end until stopped. token comes back in
- * OH_EVENT_PROMPT_DONE (not for a prompt that loops, is stopped or replaced). gain_cdb: 0 = as it is, bit-exact. */
+ * OH_EVENT_PROMPT_DONE (not for a prompt that loops, is stopped or replaced). gain_cdb: -6000 to 6000, 0 = as it is, bit-exact. */
 OH_API int oh_core_play(oh_core *core, int channel, int prompt, bool loop, int gain_cdb, uint32_t token);
 /* Fall silent. */
 OH_API int oh_core_stop_play(oh_core *core, int channel);
-/* Join what two channels hear and say (each hears the other), until either is reset or joined elsewhere; b = -1 parts a. */
+/* Join what two different channels hear and say (each hears the other, over its own prompt), until either is reset or joined elsewhere; b = -1 parts a. */
 OH_API int oh_core_bridge(oh_core *core, int a, int b);
-/* Copy a prompt into the core. audio: samples in the core's law. Returns its number (0 to OH_MAX_PROMPTS - 1), -ENOMEM, or -ENOSPC. */
+/* Copy a prompt into the core. audio: samples in the core's law. Returns its number (0 to OH_MAX_PROMPTS - 1), -EINVAL
+ * (no audio), -ENOMEM, or -ENOSPC. */
 OH_API int oh_core_prompt_add(oh_core *core, const void *audio, int samples);
 /* Give a prompt's memory back. -EBUSY while a channel plays it or an order to play it is queued. */
 OH_API int oh_core_prompt_drop(oh_core *core, int prompt);
@@ -361,6 +363,9 @@ typedef struct oh_media {
 OH_API int oh_core_start(oh_core *core, const oh_media *media, int fifo_priority);
 /* Ask the media thread to end, join it and close the driver. 0, the error that had ended it, or -ESRCH when none runs. */
 OH_API int oh_core_stop(oh_core *core);
+/* 1 while a driver is open and runs, 0 when none is, or the -errno that ended it by itself (the event fd becomes readable then);
+ * oh_core_stop() clears that. */
+OH_API int oh_core_running(const oh_core *core);
 /* Virtual time: run up to max_ticks ticks of a driver in the calling thread, ending early after a tick that raised events. Opens the
  * driver at the first call; oh_core_stop() or oh_core_free() closes it. The driver must have realtime = 0. Ticks run, or -errno. */
 OH_API int oh_core_run(oh_core *core, const oh_media *media, int max_ticks);

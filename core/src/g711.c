@@ -10,13 +10,11 @@
 #define ULAW_CLIP 32635
 
 /* Position of the highest bit that is set; x > 0. */
-static int log2_of(unsigned x)
-{
+static int log2_of(unsigned x) {
     return 31 - __builtin_clz(x);
 }
 
-int16_t oh_alaw_decode(uint8_t octet)
-{
+int16_t oh_alaw_decode(uint8_t octet) {
     int code = octet ^ 0x55;
     int segment = code >> 4 & 7;
     int value = (code & 15) * 16 + 8;
@@ -26,8 +24,7 @@ int16_t oh_alaw_decode(uint8_t octet)
     return (int16_t)(code & 0x80 ? value : -value);
 }
 
-uint8_t oh_alaw_encode(int16_t sample)
-{
+uint8_t oh_alaw_encode(int16_t sample) {
     int sign = sample >= 0 ? 0x80 : 0;
     unsigned step = (unsigned)(sample >= 0 ? sample : ~sample) >> 4;
     unsigned code = step;
@@ -38,25 +35,22 @@ uint8_t oh_alaw_encode(int16_t sample)
     return (uint8_t)((code | (unsigned)sign) ^ 0x55);
 }
 
-int16_t oh_ulaw_decode(uint8_t octet)
-{
+int16_t oh_ulaw_decode(uint8_t octet) {
     int code = ~octet & 0xff;
     int value = (((code & 15) * 8 + ULAW_BIAS) << (code >> 4 & 7)) - ULAW_BIAS;
     return (int16_t)(code & 0x80 ? -value : value);
 }
 
-uint8_t oh_ulaw_encode(int16_t sample)
-{
+uint8_t oh_ulaw_encode(int16_t sample) {
     int magnitude = sample >= 0 ? sample : -sample;
     magnitude = (magnitude < ULAW_CLIP ? magnitude : ULAW_CLIP) + ULAW_BIAS;
     int segment = log2_of((unsigned)magnitude) - 7;
     int code = segment << 4 | (magnitude >> (segment + 3) & 15);
-    return (uint8_t)~(unsigned)(sample < 0 ? code | 0x80 : code);
+    return (uint8_t) ~(unsigned)(sample < 0 ? code | 0x80 : code);
 }
 
 /* One octet law into the other, or the same. */
-static void recode(int from_law, const uint8_t *from, int to_law, uint8_t *to, int samples)
-{
+static void recode(int from_law, const uint8_t *from, int to_law, uint8_t *to, int samples) {
     if (from_law == to_law) {
         memmove(to, from, (size_t)samples);
     } else if (from_law == OH_LAW_ALAW) {
@@ -70,8 +64,7 @@ static void recode(int from_law, const uint8_t *from, int to_law, uint8_t *to, i
     }
 }
 
-int oh_convert(int from_law, const void *from, int to_law, void *to, int samples)
-{
+int oh_convert(int from_law, const void *from, int to_law, void *to, int samples) {
     bool known = from_law >= OH_LAW_ALAW && from_law <= OH_LAW_LINEAR && to_law >= OH_LAW_ALAW && to_law <= OH_LAW_LINEAR;
     if (!known || samples < 0 || (samples > 0 && (!from || !to))) {
         return -EINVAL;

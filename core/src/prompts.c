@@ -4,15 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-int oh_prompts_init(struct oh_prompts *prompts, size_t sample_bytes)
-{
+int oh_prompts_init(struct oh_prompts *prompts, size_t sample_bytes) {
     prompts->sample_bytes = sample_bytes;
     prompts->items = calloc(OH_MAX_PROMPTS, sizeof *prompts->items);
     return prompts->items ? 0 : -ENOMEM;
 }
 
-void oh_prompts_free(struct oh_prompts *prompts)
-{
+void oh_prompts_free(struct oh_prompts *prompts) {
     for (int i = 0; prompts->items && i < OH_MAX_PROMPTS; i++) {
         free(prompts->items[i].audio);
     }
@@ -20,8 +18,7 @@ void oh_prompts_free(struct oh_prompts *prompts)
     prompts->items = NULL;
 }
 
-int oh_prompts_add(struct oh_prompts *prompts, const void *audio, int samples)
-{
+int oh_prompts_add(struct oh_prompts *prompts, const void *audio, int samples) {
     if (!audio || samples <= 0) {
         return -EINVAL;
     }
@@ -43,14 +40,12 @@ int oh_prompts_add(struct oh_prompts *prompts, const void *audio, int samples)
     return number;
 }
 
-static struct oh_prompt *find(struct oh_prompts *prompts, int number)
-{
+static struct oh_prompt *find(struct oh_prompts *prompts, int number) {
     bool exists = number >= 0 && number < OH_MAX_PROMPTS && prompts->items[number].audio;
     return exists ? &prompts->items[number] : NULL;
 }
 
-int oh_prompts_drop(struct oh_prompts *prompts, int number)
-{
+int oh_prompts_drop(struct oh_prompts *prompts, int number) {
     struct oh_prompt *prompt = find(prompts, number);
     if (!prompt) {
         return -EINVAL;
@@ -63,8 +58,7 @@ int oh_prompts_drop(struct oh_prompts *prompts, int number)
     return 0;
 }
 
-int oh_prompts_hold(struct oh_prompts *prompts, int number)
-{
+int oh_prompts_hold(struct oh_prompts *prompts, int number) {
     struct oh_prompt *prompt = find(prompts, number);
     if (!prompt) {
         return -EINVAL;
@@ -73,7 +67,6 @@ int oh_prompts_hold(struct oh_prompts *prompts, int number)
     return 0;
 }
 
-void oh_prompts_release(struct oh_prompts *prompts, int number)
-{
+void oh_prompts_release(struct oh_prompts *prompts, int number) {
     atomic_fetch_sub_explicit(&prompts->items[number].users, 1, memory_order_release);
 }

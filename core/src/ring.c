@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int oh_ring_init(struct oh_ring *ring, uint32_t capacity, size_t item_bytes)
-{
+int oh_ring_init(struct oh_ring *ring, uint32_t capacity, size_t item_bytes) {
     uint32_t slots = 1;
     while (slots < capacity) {
         slots *= 2;
@@ -17,14 +16,12 @@ int oh_ring_init(struct oh_ring *ring, uint32_t capacity, size_t item_bytes)
     return ring->slots ? 0 : -ENOMEM;
 }
 
-void oh_ring_free(struct oh_ring *ring)
-{
+void oh_ring_free(struct oh_ring *ring) {
     free(ring->slots);
     ring->slots = NULL;
 }
 
-bool oh_ring_put(struct oh_ring *ring, const void *item)
-{
+bool oh_ring_put(struct oh_ring *ring, const void *item) {
     if (ring->written - ring->tail_seen > ring->mask) {
         ring->tail_seen = atomic_load_explicit(&ring->tail, memory_order_acquire);
         if (ring->written - ring->tail_seen > ring->mask) {
@@ -36,8 +33,7 @@ bool oh_ring_put(struct oh_ring *ring, const void *item)
     return true;
 }
 
-bool oh_ring_publish(struct oh_ring *ring)
-{
+bool oh_ring_publish(struct oh_ring *ring) {
     if (ring->written == atomic_load_explicit(&ring->head, memory_order_relaxed)) {
         return false;
     }
@@ -46,8 +42,7 @@ bool oh_ring_publish(struct oh_ring *ring)
     return true;
 }
 
-uint32_t oh_ring_take(struct oh_ring *ring, void *out, uint32_t max)
-{
+uint32_t oh_ring_take(struct oh_ring *ring, void *out, uint32_t max) {
     uint32_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
     if (ring->head_seen - tail < max) {
         ring->head_seen = atomic_load(&ring->head);
@@ -65,7 +60,6 @@ uint32_t oh_ring_take(struct oh_ring *ring, void *out, uint32_t max)
     return count;
 }
 
-bool oh_ring_empty(struct oh_ring *ring)
-{
+bool oh_ring_empty(struct oh_ring *ring) {
     return atomic_load(&ring->head) == atomic_load_explicit(&ring->tail, memory_order_relaxed);
 }
