@@ -1,0 +1,37 @@
+"""The thin binding to liboffhook, the part of offhook that hears every B-channel.
+
+:class:`Engine` holds all channels of a card, :class:`CallAnalyzer` one call of any program's audio.
+"""
+
+from offhook_core.analyzer import CallAnalyzer
+from offhook_core.engine import FRAME_SAMPLES, Engine, Stats
+from offhook_core.enums import Alarm, Answer, Detect, EventKind, Law, Layout, LineFault, Profile, Sit, Tone, Valid
+from offhook_core.errors import CoreError
+from offhook_core.events import Event
+from offhook_core.isa import force_isa, isa
+from offhook_core.plans import Plan, Segment, ToneSpec
+
+__all__ = [
+    "FRAME_SAMPLES",
+    "Alarm",
+    "Answer",
+    "CallAnalyzer",
+    "CoreError",
+    "Detect",
+    "Engine",
+    "Event",
+    "EventKind",
+    "Law",
+    "Layout",
+    "LineFault",
+    "Plan",
+    "Profile",
+    "Segment",
+    "Sit",
+    "Stats",
+    "Tone",
+    "ToneSpec",
+    "Valid",
+    "force_isa",
+    "isa",
+]

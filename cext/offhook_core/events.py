@@ -1,0 +1,131 @@
+"""What the core heard, as small frozen facts."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from offhook_core.enums import Answer, EventKind, LineFault, Sit, Tone
+
+SAMPLES_PER_MS = 8
+NO_ROW = 255
+
+# struct oh_event, native order: at, onset, raised, value, channel, kind, tone, detail, flags, confidence, row, level, margin, 2 x Hz,
+# 4 x cadence, padding, sequence.
+_LAYOUT = struct.Struct("=QQQIH6Bhh2H4H10xH")
+EVENT_BYTES = _LAYOUT.size
+_PROVISIONAL = 1
+_CLEARED = 2
+
+_KINDS = {kind.value: kind for kind in EventKind}
+_TONES = {tone.value: tone for tone in Tone}
+_TONE_NAMES = {tone.value: tone.name.lower() for tone in Tone}
+_KIND_NAMES = {kind.value: kind.name.lower() for kind in EventKind}
+_SITS = {sit.value: sit.name for sit in Sit if sit}
+_FAULTS = {fault.value: fault.name.lower() for fault in LineFault}
+_ANSWERS = {answer.value: answer.name.lower() for answer in Answer}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that was heard on one channel.
+
+    Args:
+        channel: B-channel, from 0 over all spans.
+        kind: Sort of event.
+        name: What is heard, by its name in DESIGN: a tone such as ``"busy"``, else ``"tone_end"``, ``"speech"``, ``"speech_end"``,
+            ``"silence"``, ``"music"``, ``"music_end"``, ``"prompt_done"``, ``"lost"``, ``"line"``, ``"answer"`` or ``"announcement"``.
+        detail: DTMF key, SIT coding such as ``"IC"``, R2 signal, tone that ended, line fault or verdict; ``""`` when there is none.
+        at_sample: When it was decided; 8000 a second since the channel was reset.
+        onset_sample: When the sound itself began.
+        level_dbm0: Level of the signal while it is on.
+        confidence: 0 to 1; for an answer the probability of its verdict.
+        provisional: An early opinion; a final event, or nothing, follows.
+        cleared: The condition named has ended.
+        margin_db: Distance to the next best explanation; larger is surer.
+        freq_hz: Measured frequencies, none to two.
+        cadence_ms: Measured on, off, on, off; as many as were measured.
+        value: Prompt token, length in ms or number in the library, by kind.
+        row: Row in the channel's tone plan, None when it came from no row.
+        tone: Signal of a tone or its end, ``Tone.NONE`` else.
+        sequence: Counts the channel's events modulo 65536; a gap shows an overrun.
+        raised_ns: Monotonic clock of the tick that raised it, 0 from a core that is fed by hand.
+    """
+
+    channel: int
+    kind: EventKind
+    name: str
+    detail: str
+    at_sample: int
+    onset_sample: int
+    level_dbm0: float
+    confidence: float
+    provisional: bool
+    cleared: bool
+    margin_db: float
+    freq_hz: tuple[float, ...]
+    cadence_ms: tuple[int, ...]
+    value: int
+    row: int | None
+    tone: Tone
+    sequence: int
+    raised_ns: int
+
+    @property
+    def t_ms(self) -> float:
+        """When it was decided, in ms since the channel was reset."""
+        return self.at_sample / SAMPLES_PER_MS
+
+    @property
+    def onset_ms(self) -> float:
+        """When the sound began, in ms since the channel was reset."""
+        return self.onset_sample / SAMPLES_PER_MS
+
+    @property
+    def p(self) -> float:
+        """Short for :attr:`confidence`."""
+        return self.confidence
+
+
+def _detail(kind: int, tone: int, detail: int) -> str:
+    if kind == EventKind.TONE:
+        if tone == Tone.DTMF:
+            return chr(detail)
+        if tone in (Tone.SIT, Tone.SIT_US):
+            return _SITS.get(detail, "")
+        if tone in (Tone.R2_FWD, Tone.R2_BWD):
+            return str(detail)
+        return ""
+    if kind == EventKind.TONE_END:
+        return _TONE_NAMES.get(tone, str(tone))
+    if kind == EventKind.LINE:
+        return _FAULTS.get(detail, str(detail))
+    if kind == EventKind.ANSWER:
+        return _ANSWERS.get(detail, str(detail))
+    return ""
+
+
+def decode(buffer: bytes | memoryview) -> Iterator[Event]:
+    """Events from the octets of an array of ``oh_event``."""
+    for at, onset, raised, value, channel, kind, tone, detail, flags, confidence, row, level, margin, *rest in _LAYOUT.iter_unpack(buffer):
+        yield Event(
+            channel=channel,
+            kind=_KINDS[kind],
+            name=_TONE_NAMES[tone] if kind == EventKind.TONE else _KIND_NAMES[kind],
+            detail=_detail(kind, tone, detail),
+            at_sample=at,
+            onset_sample=onset,
+            level_dbm0=level / 100,
+            confidence=confidence / 100,
+            provisional=bool(flags & _PROVISIONAL),
+            cleared=bool(flags & _CLEARED),
+            margin_db=margin / 100,
+            freq_hz=tuple(hz / 10 for hz in rest[:2] if hz),
+            cadence_ms=tuple(ms for ms in rest[2:6] if ms),
+            value=value,
+            row=None if row == NO_ROW else row,
+            tone=_TONES[tone],
+            sequence=rest[6],
+            raised_ns=raised,
+        )
