@@ -1,111 +1,25 @@
-"""A software E1 card with a simulated network behind it.
-
-The call plane here runs a :class:`~offhook_drivers.callees.CallPlan` for every ``Dial``; the audio comes from
-:class:`~offhook_drivers.softcard.SoftCard`, in C. All timers are those of the running event loop, so that a loop with a virtual clock
-runs a day of calls in seconds.
-"""
+"""A software E1 card with a simulated network behind it."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .callees import Act, Again, Answers, CallPlan, Clears, KeyPress, Proceeds, Progresses, Rings, Sound, plan_call
-from .contract import (
-    Alarm,
-    Answer,
-    Answered,
-    Block,
-    Cause,
-    Cleared,
-    Command,
-    Dial,
-    Digit,
-    Event,
-    Hangup,
-    Link,
-    Location,
-    Party,
-    Proceeding,
-    Progress,
-    Ringing,
-    SendDigits,
-    Stamp,
-    Unblock,
-)
+from .callees import CallPlan, plan_call
+from .contract import Dial
+from .planned import CHANNELS_PER_SPAN, PlannedDriver, Truth
 from .scenario import Scenario
 
 if TYPE_CHECKING:
     from .softcard import SoftCard
 
-log = logging.getLogger(__name__)
+__all__ = ["Simulator", "Truth"]
 
-CHANNELS_PER_SPAN = 30
 MAX_SPANS = 32
-DOWN = 8 | 16 | 32 | 64 | 128  # RED, BLUE, LOS, LFA, LMFA: no call survives them
-LISTEN_S = 0.25  # how often an answered callee attends to what we say
-SPOKE_TICKS = 5  # 100 ms of voice: we have begun to speak
-ENDED_S = 1.0  # of silence after it: our prompt has ended
-QUIET_PROMPT_S = (1.0, 9.0)  # without audio our prompt is taken to begin and end then, counted from the answer
 REMEMBERED_NUMBERS = 250_000  # numbers whose attempts are counted; the longest unused are forgotten
-KEPT_TRUTHS = 100_000  # of calls that nobody asked for
 
 
-@dataclass(slots=True)
-class Truth:
-    """What really happened in a call; the detectors never see it.
-
-    Attributes:
-        behaviour: Kind in the scenario, ``"person"``.
-        name: Name of the behaviour in the scenario, else its kind.
-        meaning: Of an announcement, SIT coding, screening or false answer; else empty.
-        answered: Answer was signalled.
-        answered_at: Then, in seconds of the loop's clock.
-        digits: Keys that the callee pressed.
-        beep_at: End of the beep in seconds after the answer, None when there is none or the call ended before.
-        message: A-law octets that we sent after the beep, empty unless the simulator captures.
-        heard_s: Seconds of voice that the callee heard from us.
-        faults: Of the line.
-    """
-
-    call_id: str
-    called: str
-    attempt: int
-    behaviour: str
-    name: str
-    meaning: str = ""
-    answered: bool = False
-    answered_at: float | None = None
-    digits: str = ""
-    beep_at: float | None = None
-    message: bytes = b""
-    heard_s: float = 0.0
-    said_again: bool = False
-    cause: int = 0
-    who: Party = Party.DRIVER
-    faults: tuple[str, ...] = ()
-
-
-@dataclass(slots=True, eq=False)
-class _Call:
-    """One channel's call, from ``Dial`` to ``Cleared``."""
-
-    dial: Dial
-    plan: CallPlan
-    truth: Truth
-    serial: int
-    next_act: int = 0
-    cleared: Cleared | None = None  # decided, not yet told
-    again: Again | None = None
-    press: KeyPress | None = None
-    timers: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
-
-
-class Simulator:
+class Simulator(PlannedDriver):
     """Software E1 card; implements :class:`~offhook_drivers.contract.Driver`.
 
     Args:
@@ -139,296 +53,27 @@ class Simulator:
         if not 0 <= capture_s <= 120:
             raise ValueError(f"capture_s is {capture_s:g}: choose 0 to 120")
         self.scenario = scenario if scenario is not None else Scenario.builtin("cn")
-        self.spans = spans
         self.seed = self.scenario.seed if seed is None else seed
-        self._card: SoftCard | None = None
-        if audio:
-            from .softcard import SoftCard
-
-            self._card = SoftCard(
-                self.channels,
-                CHANNELS_PER_SPAN,
-                realtime=realtime,
-                capture_s=capture_s,
-                clips=self.scenario.clips(),
-                plan=self.scenario.plan,
-            )
-        self._calls: dict[int, _Call] = {}
-        self._blocked: set[int] = set()
-        self._alarms = [0] * spans
         self._attempts: OrderedDict[int, int] = OrderedDict()
-        self._truths: OrderedDict[str, Truth] = OrderedDict()
-        self._serial = 0
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._on_event: Callable[[Event], None] = lambda event: None
+        channels = spans * CHANNELS_PER_SPAN
+        card: SoftCard | None = None
+        if audio:
+            from .softcard import SoftCard  # only here: without audio the C library is not needed
 
-    # -- the contract -------------------------------------------------------------------------------------------------------------
+            clips, plan = self.scenario.clips(), self.scenario.plan
+            card = SoftCard(channels, CHANNELS_PER_SPAN, realtime=realtime, capture_s=capture_s, clips=clips, plan=plan)
+        super().__init__(channels, card)
 
     @property
     def name(self) -> str:
         """``"simulator"``."""
         return "simulator"
 
-    @property
-    def channels(self) -> int:
-        """30 for each span."""
-        return self.spans * CHANNELS_PER_SPAN
-
-    @property
-    def channels_per_span(self) -> int:
-        """30."""
-        return CHANNELS_PER_SPAN
-
-    @property
-    def media(self) -> int | None:
-        """Address of the ``oh_media``, None without audio. Valid until :meth:`close` returns."""
-        return None if self._card is None else self._card.media
-
-    async def start(self, on_event: Callable[[Event], None]) -> None:
-        """Bring all spans up; a ``Link`` for each follows."""
-        self._loop = asyncio.get_running_loop()
-        self._on_event = on_event
-        for span in range(self.spans):
-            self._loop.call_soon(self._report_link, span, True)
-
-    def send(self, command: Command) -> None:
-        """Take a command; what comes of it arrives as events.
-
-        Raises:
-            ValueError: No such channel, or a ``Dial`` on a channel that has a call.
-            RuntimeError: The driver is not started, or closed.
-        """
-        if self._loop is None:
-            raise RuntimeError("the simulator is not started")
-        channel = command.channel
-        if not 0 <= channel < self.channels:
-            raise ValueError(f"channel {channel}: there are 0 to {self.channels - 1}")
-        match command:
-            case Dial():
-                self._dial(command)
-            case Hangup():
-                call = self._calls.get(channel)
-                if call is not None:
-                    self._end(call, command.cause, Location.USER, Party.US)
-            case Block():
-                self._blocked.add(channel)
-            case Unblock():
-                self._blocked.discard(channel)
-            case SendDigits() | Answer():
-                pass  # numbers are complete with Dial, callees do not listen to keys, and nobody calls us
-
-    async def close(self) -> None:
-        """End every call, each with its ``Cleared``, and give the card back. The core must have stopped using :attr:`media`."""
-        if self._loop is not None:
-            for call in list(self._calls.values()):
-                self._end(call, Cause.TEMPORARY_FAILURE, Location.PRIVATE_LOCAL, Party.DRIVER)
-                self._clear(call)
-            self._loop = None
-        if self._card is not None:
-            self._card.close()
-            self._card = None
-
-    # -- for tests and the demo ---------------------------------------------------------------------------------------------------
-
-    def truth(self, call_id: str) -> Truth | None:
-        """Take what really happened in a cleared call; None when unknown, still running or already taken."""
-        return self._truths.pop(call_id, None)
-
-    def set_alarm(self, span: int, bits: int) -> None:
-        """Put a span into alarm (``OH_ALARM_*`` bits, 0 = none). Red, blue and the losses end all its calls.
-
-        Raises:
-            ValueError: No such span.
-            RuntimeError: The driver is not started.
-        """
-        if self._loop is None:
-            raise RuntimeError("the simulator is not started")
-        if not 0 <= span < self.spans:
-            raise ValueError(f"span {span}: there are 0 to {self.spans - 1}")
-        before, self._alarms[span] = self._alarms[span], bits
-        if bits == before:
-            return
-        if self._card is not None:
-            self._card.set_alarm(span, bits)
-        log.info("span %d: alarm bits %#x", span, bits)
-        self._loop.call_soon(self._report, Alarm(self._stamp(), span, bits))
-        if bool(bits & DOWN) == bool(before & DOWN):
-            return
-        self._loop.call_soon(self._report_link, span, not bits & DOWN)
-        if bits & DOWN:
-            for call in [c for c in self._calls.values() if c.dial.channel // CHANNELS_PER_SPAN == span]:
-                self._end(call, Cause.NETWORK_OUT_OF_ORDER, Location.PRIVATE_LOCAL, Party.DRIVER)
-
-    # -- a call -------------------------------------------------------------------------------------------------------------------
-
-    def _dial(self, dial: Dial) -> None:
-        channel = dial.channel
-        if channel in self._calls:
-            raise ValueError(f"channel {channel} has call {self._calls[channel].dial.call_id!r}: wait for its Cleared")
+    def _plan(self, dial: Dial) -> tuple[CallPlan, int]:
         called = dial.called.lstrip("+")
-        attempt = self._count_attempt(called)
-        plan = plan_call(self.scenario, called, attempt, self.seed)
-        truth = Truth(dial.call_id, dial.called, attempt, plan.behaviour, plan.name, plan.meaning, faults=plan.path.faults)
-        self._serial = self._serial % 0xFFFFFFFF + 1
-        call = self._calls[channel] = _Call(dial, plan, truth, self._serial, again=plan.again, press=plan.press)
-        if channel in self._blocked:
-            self._end(call, Cause.REQUESTED_CIRCUIT_UNAVAILABLE, Location.PRIVATE_LOCAL, Party.DRIVER)
-        elif self._alarms[channel // CHANNELS_PER_SPAN] & DOWN:
-            self._end(call, Cause.NETWORK_OUT_OF_ORDER, Location.PRIVATE_LOCAL, Party.DRIVER)
-        else:
-            if self._card is not None:
-                self._card.begin(channel, call.serial, plan.media_seed)
-            self._wait_for_act(call)
-
-    def _count_attempt(self, called: str) -> int:
         key = hash(called)  # the numbers themselves would take several times the room
         attempt = self._attempts.pop(key, 0) + 1
         self._attempts[key] = attempt
         if len(self._attempts) > REMEMBERED_NUMBERS:
             self._attempts.popitem(last=False)
-        return attempt
-
-    def _wait_for_act(self, call: _Call) -> None:
-        if call.next_act < len(call.plan.acts):
-            self._later(call, "act", call.plan.acts[call.next_act].after_s, self._act)
-
-    def _act(self, call: _Call) -> None:
-        act = call.plan.acts[call.next_act]
-        call.next_act += 1
-        if act.sound is not None:
-            self._play(call, act.sound)
-        call.truth.digits += act.digits
-        self._tell(call, act)
-        if call.cleared is None:
-            self._wait_for_act(call)
-
-    def _tell(self, call: _Call, act: Act) -> None:
-        """Turn an act's message into an event."""
-        at, channel, call_id = self._stamp(), call.dial.channel, call.dial.call_id
-        match act.message:
-            case Proceeds():
-                self._report(Proceeding(at, channel, call_id))
-            case Progresses(inband, cause):
-                self._report(Progress(at, channel, call_id, inband, cause))
-            case Rings(inband):
-                self._report(Ringing(at, channel, call_id, inband))
-            case Answers():
-                call.truth.answered = True
-                call.truth.answered_at = at.seconds
-                self._attend(call)
-                self._report(Answered(at, channel, call_id))
-            case Clears(cause, location):
-                network = location not in (Location.USER, Location.PRIVATE_REMOTE)
-                self._end(call, cause, location, Party.NETWORK if network else Party.THEM)
-            case None:
-                pass
-        if act.digits and self._card is None:
-            for digit in act.digits:
-                self._report(Digit(at, channel, call_id, digit))
-
-    def _end(self, call: _Call, cause: int, location: Location, who: Party) -> None:
-        """Decide how the call ends; ``Cleared`` comes with the loop's next turn. Only the first decision counts."""
-        if call.cleared is not None:
-            return
-        for timer in call.timers.values():
-            timer.cancel()
-        call.truth.cause = cause
-        call.truth.who = who
-        call.cleared = Cleared(self._stamp(), call.dial.channel, call.dial.call_id, cause, location, who)
-        self._finish_truth(call)
-        if self._card is not None:
-            self._card.end(call.dial.channel)
-        self._running().call_soon(self._clear, call)
-
-    def _clear(self, call: _Call) -> None:
-        """Free the channel and tell it, once."""
-        if call.cleared is None or self._calls.get(call.dial.channel) is not call:
-            return
-        del self._calls[call.dial.channel]
-        self._truths[call.dial.call_id] = call.truth
-        if len(self._truths) > KEPT_TRUTHS:
-            self._truths.popitem(last=False)
-        self._report(call.cleared)
-
-    def _finish_truth(self, call: _Call) -> None:
-        truth, beep = call.truth, call.plan.beep_at_s
-        if truth.answered_at is not None and beep is not None and self._running().time() - truth.answered_at >= beep:
-            truth.beep_at = beep
-        if self._card is not None:
-            truth.heard_s = self._card.heard(call.dial.channel, call.serial).voice_ticks * 0.02
-            truth.message = self._card.captured(call.dial.channel, call.serial)
-
-    # -- callees that listen ------------------------------------------------------------------------------------------------------
-
-    def _attend(self, call: _Call) -> None:
-        """From the answer on: react to what we say."""
-        plan = call.plan
-        if plan.again is None and plan.press is None and plan.hang_after_prompt_s is None:
-            return
-        if self._card is not None:
-            self._later(call, "listen", LISTEN_S, self._listen)
-            return
-        begun, ended = QUIET_PROMPT_S
-        if plan.press is not None:
-            self._later(call, "press", (begun if plan.press.when == "prompt_begun" else ended) + plan.press.after_s, self._press)
-            ended += plan.press.after_s
-        if plan.hang_after_prompt_s is not None:
-            self._later(call, "hang", ended + plan.hang_after_prompt_s, self._hang)
-
-    def _listen(self, call: _Call) -> None:
-        card = self._card
-        if card is None or call.truth.answered_at is None:
-            return
-        now = self._running().time() - call.truth.answered_at
-        heard = card.heard(call.dial.channel, call.serial)
-        begun = heard.voice_ticks >= SPOKE_TICKS
-        again, press = call.again, call.press
-        if again is not None and (begun or now >= again.from_s + again.after_s):
-            call.again = None
-            if not begun:
-                self._play(call, again.sound)
-                call.truth.said_again = True
-        if begun and press is not None and "press" not in call.timers and (press.when == "prompt_begun" or heard.quiet_s >= ENDED_S):
-            self._later(call, "press", press.after_s, self._press)
-        hang = call.plan.hang_after_prompt_s
-        if begun and hang is not None and call.press is None and heard.quiet_s >= hang:
-            self._hang(call)
-            return
-        self._later(call, "listen", LISTEN_S, self._listen)
-
-    def _press(self, call: _Call) -> None:
-        press, call.press = call.press, None
-        if press is None:
-            return
-        call.truth.digits += press.digits
-        if self._card is not None:
-            self._play(call, press.sound)
-        else:
-            for digit in press.digits:
-                self._report(Digit(self._stamp(), call.dial.channel, call.dial.call_id, digit))
-
-    def _hang(self, call: _Call) -> None:
-        self._end(call, Cause.NORMAL_CLEARING, Location.USER, Party.THEM)
-
-    # -- small things -------------------------------------------------------------------------------------------------------------
-
-    def _play(self, call: _Call, sound: Sound) -> None:
-        if self._card is not None:
-            self._card.play(call.dial.channel, call.serial, call.plan, sound)
-
-    def _later(self, call: _Call, what: str, after_s: float, act: Callable[[_Call], None]) -> None:
-        call.timers[what] = self._running().call_later(after_s, act, call)
-
-    def _running(self) -> asyncio.AbstractEventLoop:
-        assert self._loop is not None, "timers run between start and close only"
-        return self._loop
-
-    def _stamp(self) -> Stamp:
-        return Stamp(self._running().time(), 0 if self._card is None else self._card.now())
-
-    def _report(self, event: Event) -> None:
-        self._on_event(event)
-
-    def _report_link(self, span: int, up: bool) -> None:
-        if self._loop is not None:
-            self._report(Link(self._stamp(), span, up))
+        return plan_call(self.scenario, called, attempt, self.seed), attempt

@@ -20,13 +20,14 @@ extern "C" {
 
 /* cffi:begin */
 
-#define OH_SIM_STEPS         32
 #define OH_SIM_MAX_CHANNELS  960 /* 32 E1 spans of 30 */
 #define OH_SIM_CLIPS         4096
 #define OH_SIM_NOISE_SAMPLES 65536 /* length of a noise table, repeated for ever */
 #define OH_SIM_NOISE_RMS     1614  /* what its RMS must be: -20 dBm0 */
 #define OH_SIM_ECHO_MAX_MS   400
 #define OH_SIM_BACKLOG       8 /* ticks a slow reader may fall behind before audio is lost, as on a card */
+
+enum { OH_SIM_STEPS = 32 }; /* in a script */
 
 enum oh_sim_step_kind {
     OH_SIM_SILENCE = 0,

@@ -258,12 +258,13 @@ int oh_sim_clip_add(oh_sim *sim, const int16_t *samples, int n) {
 int oh_sim_noise_set(oh_sim *sim, int noise, const int16_t *samples) {
     if (noise <= OH_SIM_NO_NOISE || noise > OH_SIM_BABBLE || samples == NULL)
         return -EINVAL;
-    size_t size = OH_SIM_NOISE_SAMPLES * sizeof *samples;
-    if (sim->lib.noise[noise] == NULL)
-        sim->lib.noise[noise] = malloc(size);
-    if (sim->lib.noise[noise] == NULL)
+    float *table = sim->lib.noise[noise];
+    if (table == NULL)
+        table = sim->lib.noise[noise] = malloc(OH_SIM_NOISE_SAMPLES * sizeof *table);
+    if (table == NULL)
         return -ENOMEM;
-    memcpy(sim->lib.noise[noise], samples, size);
+    for (int i = 0; i < OH_SIM_NOISE_SAMPLES; i++)
+        table[i] = samples[i];
     return 0;
 }
 

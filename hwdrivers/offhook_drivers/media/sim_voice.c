@@ -116,30 +116,34 @@ static const oh_sim_step *current_step(struct sim_voice *v, uint32_t block_at, u
     return NULL;
 }
 
+/* A sine of constant size, the common case. */
+static void add_sine(const struct sim_library *lib, float *out, uint32_t n, float peak, uint32_t *phase, uint32_t turn) {
+    uint32_t at = *phase;
+    for (uint32_t i = 0; i < n; i++)
+        out[i] += peak * lib->sine[(at + i * turn) >> 20];
+    *phase = at + n * turn;
+}
+
 static void add_tone(struct sim_voice *v, const struct sim_library *lib, const oh_sim_step *step, float *out, uint32_t n) {
-    float shape[OH_FRAME_SAMPLES];
+    if (step->reverse_every == 0 && v->am_turn == 0) {
+        for (int k = 0; k < 4; k++)
+            if (v->turn[k])
+                add_sine(lib, out, n, step->gain, &v->phase[k], v->turn[k]);
+        return;
+    }
     for (uint32_t i = 0; i < n; i++) {
         if (step->reverse_every && v->since_reverse++ == step->reverse_every) {
             v->sign = -v->sign;
             v->since_reverse = 1;
         }
-        shape[i] = v->sign * step->gain;
-    }
-    if (v->am_turn) {
-        for (uint32_t i = 0; i < n; i++) {
-            shape[i] *= 1.0f + step->am_depth * lib->sine[v->am_phase >> 20];
-            v->am_phase += v->am_turn;
+        float peak = v->sign * step->gain * (1.0f + step->am_depth * lib->sine[v->am_phase >> 20]);
+        v->am_phase += v->am_turn;
+        for (int k = 0; k < 4; k++) {
+            if (v->turn[k] == 0)
+                continue;
+            out[i] += peak * lib->sine[v->phase[k] >> 20];
+            v->phase[k] += v->turn[k];
         }
-    }
-    for (int k = 0; k < 4; k++) {
-        uint32_t phase = v->phase[k], turn = v->turn[k];
-        if (turn == 0)
-            continue;
-        for (uint32_t i = 0; i < n; i++) {
-            out[i] += shape[i] * lib->sine[phase >> 20];
-            phase += turn;
-        }
-        v->phase[k] = phase;
     }
 }
 
@@ -213,13 +217,13 @@ static void add_line(struct sim_voice *v, const struct sim_library *lib, float *
         for (uint32_t i = 0; i < n; i++)
             out[i] += line->echo_gain * (float)lib->decode[v->echo[(from + i) % SIM_ECHO_SAMPLES]];
     }
-    const int16_t *noise = lib->noise[line->noise];
+    const float *noise = lib->noise[line->noise];
     if (noise != NULL) {
         uint32_t at = v->noise_at;
         for (uint32_t done = 0; done < n;) {
             uint32_t run = OH_SIM_NOISE_SAMPLES - at < n - done ? OH_SIM_NOISE_SAMPLES - at : n - done;
             for (uint32_t i = 0; i < run; i++)
-                out[done + i] += line->noise_gain * (float)noise[at + i];
+                out[done + i] += line->noise_gain * noise[at + i];
             done += run;
             at = (at + run) % OH_SIM_NOISE_SAMPLES;
         }
@@ -232,8 +236,10 @@ static void add_line(struct sim_voice *v, const struct sim_library *lib, float *
             v->hum_phase += turn;
         }
     }
-    for (uint32_t i = 0; i < n; i++)
-        out[i] += line->dc;
+    if (line->dc < 0 || line->dc > 0) {
+        for (uint32_t i = 0; i < n; i++)
+            out[i] += line->dc;
+    }
 }
 
 /* 160 octets of far end and line, with a slip when one is due. Returns the samples slipped. */
@@ -255,10 +261,14 @@ static uint32_t compose(struct sim_voice *v, const struct sim_library *lib, uint
     }
     render(v, lib, out + doubled, doubled, OH_FRAME_SAMPLES - doubled);
     add_line(v, lib, out + doubled, doubled, OH_FRAME_SAMPLES - doubled);
-    for (int i = 0; i < OH_FRAME_SAMPLES; i++) {
-        float x = out[i] > OVERLOAD ? OVERLOAD : out[i] < -OVERLOAD ? -OVERLOAD : out[i];
-        alaw[i] = lib->encode[(uint16_t)(int16_t)(x + (x < 0 ? -0.5f : 0.5f))];
+    int32_t rounded[OH_FRAME_SAMPLES];
+    for (int i = 0; i < OH_FRAME_SAMPLES; i++) { /* adding 32768.5 makes the cast's rounding towards zero a rounding to nearest */
+        float x = out[i] > OVERLOAD ? OVERLOAD : out[i];
+        x = x < -OVERLOAD ? -OVERLOAD : x;
+        rounded[i] = (int32_t)(x + 32768.5f) - 32768;
     }
+    for (int i = 0; i < OH_FRAME_SAMPLES; i++)
+        alaw[i] = lib->encode[(uint16_t)rounded[i]];
     return slipped;
 }
 

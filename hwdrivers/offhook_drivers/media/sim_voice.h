@@ -18,7 +18,7 @@ struct sim_clip {
 struct sim_library {
     struct sim_clip clip[OH_SIM_CLIPS];
     int clips;
-    int16_t *noise[OH_SIM_BABBLE + 1]; /* NULL: none was given */
+    float *noise[OH_SIM_BABBLE + 1]; /* NULL: none was given */
     float sine[4096];
     int16_t decode[256];
     uint32_t square[256]; /* of the decoded sample */

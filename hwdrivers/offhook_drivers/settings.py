@@ -1,0 +1,62 @@
+"""Drivers by name: the ``[driver]`` table of a configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from .replay import Recording, Replay
+from .scenario import Scenario
+from .simulator import MAX_SPANS, Simulator
+
+
+class SimulatorSettings(BaseModel):
+    """``name = "simulator"``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Literal["simulator"] = "simulator"
+    scenario: str = Field("cn", min_length=1, description="Built-in scenario, or path of a scenario file (.toml).")
+    spans: int = Field(8, ge=1, le=MAX_SPANS, description="E1 spans of 30 B-channels.")
+    realtime: bool = Field(True, description="Ticks follow the clock; false: virtual time.")
+    audio: bool = Field(True, description="False runs the signalling alone.")
+    seed: int | None = Field(None, ge=0, description="Replaces the scenario's seed.")
+    capture_s: float = Field(0.0, ge=0, le=120, description="Seconds kept of what we send after a machine's beep, per channel.")
+
+
+class ReplaySettings(BaseModel):
+    """``name = "replay"``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Literal["replay"]
+    recordings: tuple[Recording, ...] = Field(min_length=1, description="Tables with path, proceeding_ms, answered_ms and cause.")
+    pick: Literal["channel", "next"] = Field("channel", description="Channel n plays file n, or every call plays the next file.")
+    channels: int | None = Field(None, ge=1, le=960, description="B-channels; none: one for each file.")
+    realtime: bool = Field(True, description="Ticks follow the clock; false: virtual time.")
+
+
+def open_driver(settings: SimulatorSettings | ReplaySettings, folder: Path | None = None) -> Simulator | Replay:
+    """Make the driver that *settings* describe; paths in them are relative to *folder* (None: the working directory).
+
+    Raises:
+        ScenarioError: The scenario cannot be used.
+        ClipError: A recording cannot be used.
+        ValueError: Values that do not go together.
+    """
+    base = folder or Path()
+    if isinstance(settings, ReplaySettings):
+        recordings = [recording.model_copy(update={"path": base / recording.path}) for recording in settings.recordings]
+        return Replay(recordings, pick=settings.pick, channels=settings.channels, realtime=settings.realtime)
+    is_file = settings.scenario.endswith(".toml") or "/" in settings.scenario
+    scenario = Scenario.load(base / settings.scenario) if is_file else Scenario.builtin(settings.scenario)
+    return Simulator(
+        scenario,
+        spans=settings.spans,
+        realtime=settings.realtime,
+        audio=settings.audio,
+        seed=settings.seed,
+        capture_s=settings.capture_s,
+    )
