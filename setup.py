@@ -187,6 +187,7 @@ def extension(name: str, libraries: list[str], include_dirs: list[Path], run_pat
         py_limited_api=True,
         extra_compile_args=[
             "-O2",
+            "-g0",
             "-Werror=incompatible-pointer-types",
             "-Werror=int-conversion",
             "-Werror=implicit-function-declaration",

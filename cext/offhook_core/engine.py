@@ -218,6 +218,8 @@ class Engine:
         Returns:
             Its number for :meth:`play`.
         """
+        if view_of(audio).ndim != 1:
+            raise ValueError(f"a prompt must have one dimension, not {view_of(audio).ndim}")
         samples = self._samples(audio, "a prompt")
         if samples.size == 0:
             raise ValueError("a prompt must have at least one sample")
@@ -234,8 +236,6 @@ class Engine:
     def _samples(self, audio: Block, what: str) -> NDArray[Any]:
         view = view_of(audio)
         octets = view.format in ("B", "c", "b")
-        if view.ndim != 1 and not isinstance(audio, np.ndarray):
-            raise ValueError(f"{what} must have one dimension, not {view.ndim}")
         if (octets and self._dtype.itemsize != 1) or (not octets and (view.format != "h" or self._dtype.itemsize != 2)):
             raise TypeError(
                 f"{what} for law {self.law.name.lower()!r} must be {'int16 samples' if self._dtype.itemsize == 2 else 'octets (uint8)'}, "
