@@ -8,6 +8,7 @@ Units are in the names: ``_s`` seconds, ``_ms`` milliseconds, ``_hz`` hertz, ``_
 
 from __future__ import annotations
 
+import difflib
 import random
 import re
 import tomllib
@@ -548,7 +549,8 @@ def _find_clips(name: str, folder: Path | None) -> Iterator[Clip]:
             yield from (load_builtin(known) for known in found)
             return
         if folder is None or not (folder / name).is_dir():
-            raise ClipError(f"no built-in clip {name!r}: there are {', '.join(builtin_names())}; a file is named with its suffix")
+            near = difflib.get_close_matches(name, builtin_names(), 5, 0.4) or builtin_names()
+            raise ClipError(f"no built-in clip {name!r}; near it: {', '.join(near)} (a file is named with its suffix)")
     if folder is None:
         raise ClipError(f"{name}: only built-in clips can be named here; load the scenario from a file to use your own")
     path = folder / Path(name).expanduser()
@@ -563,10 +565,13 @@ def _find_clips(name: str, folder: Path | None) -> Iterator[Clip]:
 
 def _explain(error: ValidationError, text: str, source: str) -> Iterator[str]:
     """Each problem as ``file, line n: place: what is wrong and how to mend it``."""
-    for problem in error.errors():
+    problems = error.errors()
+    for problem in problems:
         loc = problem["loc"]
+        if problem["type"] == "too_short" and any(len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc for other in problems):
+            continue  # items that failed are not counted; they have their own line
         place = _place(text, loc, source)
-        name = ".".join(str(part + 1 if isinstance(part, int) else part) for part in loc)
+        name = ".".join(str(part + 1 if isinstance(part, int) else part) for part in loc if part not in _KINDS)
         if problem["type"] == "extra_forbidden":
             allowed = _allowed(loc)
             yield f"{place}: {name}: unknown key" + (f"; allowed here: {', '.join(allowed)}" if allowed else "")
