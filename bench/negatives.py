@@ -124,7 +124,7 @@ def _bursts(hz: tuple[float, ...], on: float, off: float, seconds: float, rng: n
 def wrong_hz(rng: np.random.Generator, rows: tuple[plans.Row, ...], seconds: float) -> Audio:
     """The rhythm of a row at a pitch at least 9 % away from every pitch of the plan."""
     known = {f for r in rows for f in r.frequencies}
-    rhythmic = [r for r in rows if r.period_ms and len([s for s in r.loop if s.hz]) <= 2 and r.period_ms < 6000]
+    rhythmic = [r for r in rows if 0 < r.period_ms < 6000 and 1 <= sum(bool(s.hz) for s in r.loop) <= 2]
     if not rhythmic:
         return lone_beeps(rng, seconds)
     row = rhythmic[int(rng.integers(len(rhythmic)))]
