@@ -1,7 +1,7 @@
 """What people and programs say to a node, and what it says back: the models that MQTT, ``--json`` and the Python API carry alike.
 
-Every model forbids unknown keys where a person writes it (a typo is an error, not a silence), and every field says its unit. Times of day are
-wall clock in the zone named; instants are ISO 8601 in UTC; phase times of a call are milliseconds since its line was seized.
+Every model forbids unknown keys where a person writes it (a typo is an error, not a silence), and every field says its unit. Times of day
+are wall clock in the zone named; instants are ISO 8601 in UTC; phase times of a call are milliseconds since its line was seized.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from offhook.disposition import Disposition
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Lower-case letters, digits and hyphens: it becomes part of an MQTT topic.")]
+Name = Annotated[
+    str,
+    Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Lower-case letters, digits and hyphens: it becomes part of an MQTT topic."),
+]
 
 
 class Asked(BaseModel):
@@ -103,6 +106,8 @@ _DEFAULT_RETRIES: dict[Disposition, RetryRule] = {
     Disposition.FAILED: RetryRule(after_s=600, max_attempts=3),
     Disposition.SUSPECT_VACANT: RetryRule(after_s=86400, max_attempts=2),
     Disposition.UNKNOWN: RetryRule(after_s=3600, max_attempts=2),
+    Disposition.CANCELLED: RetryRule(after_s=600, max_attempts=3),
+    Disposition.NOT_DIALLED: RetryRule(after_s=60, max_attempts=5),
 }
 
 
@@ -135,7 +140,9 @@ class AnswerHandling(Asked):
     silence_ms: int = Field(4000, ge=500, le=20_000, description="Silence from the answer on that ends the analysis, ms.")
     analysis_max_ms: int = Field(7000, ge=1000, le=30_000, description="The analysis ends with its best guess after so long, ms.")
     beep_max_ms: int = Field(25_000, ge=1000, le=120_000, description="Longest wait for a machine's beep, ms.")
-    greeting_end_ms: int = Field(2500, ge=500, le=10_000, description="Silence after a machine's greeting taken as its end when no beep comes, ms.")
+    greeting_end_ms: int = Field(
+        2500, ge=500, le=10_000, description="Silence after a machine's greeting taken as its end when no beep comes, ms."
+    )
 
 
 class CampaignSpec(Asked):
@@ -148,9 +155,11 @@ class CampaignSpec(Asked):
     prompt_plays: int = Field(1, ge=1, le=10, description="How often the prompt is played to a person.")
     prompt_gap_ms: int = Field(1000, ge=0, le=10_000, description="Pause between two plays, ms.")
     caller_id: str = Field("", pattern=r"^\+?[0-9]{0,20}$", description="Calling number to present (D43); empty leaves it to the trunk.")
-    mode: Literal["lines", "ratio"] = Field("lines", description="lines: broadcast on a fixed number of lines (D06). ratio: lines per agent (D09, D14).")
+    mode: Literal["lines", "ratio"] = Field(
+        "lines", description="lines: broadcast on a fixed number of lines (D06). ratio: lines per agent (D09, D14)."
+    )
     lines: int = Field(240, ge=1, le=32_768, description="Lines in use at once in mode lines.")
-    agents: float = Field(0, ge=0, le=10_000, description="Agents at work, in mode ratio.")
+    agents: int = Field(0, ge=0, le=10_000, description="Agents at work, in mode ratio.")
     lines_per_agent: float = Field(1.0, gt=0, le=10, description="Lines dialled for each agent, decimals allowed, in mode ratio.")
     calls_per_second: float = Field(20.0, gt=0, le=500, description="Most call attempts a second of this campaign.")
     priority: int = Field(5, ge=0, le=9, description="9 goes first when lines are short.")
@@ -186,7 +195,7 @@ class CampaignUpdate(Asked):
     caller_id: str | None = Field(None, pattern=r"^\+?[0-9]{0,20}$")
     mode: Literal["lines", "ratio"] | None = None
     lines: int | None = Field(None, ge=1, le=32_768)
-    agents: float | None = Field(None, ge=0, le=10_000)
+    agents: int | None = Field(None, ge=0, le=10_000)
     lines_per_agent: float | None = Field(None, gt=0, le=10)
     calls_per_second: float | None = Field(None, gt=0, le=500)
     priority: int | None = Field(None, ge=0, le=9)
@@ -236,7 +245,9 @@ class CampaignState(Told):
     active: int = Field(0, description="Calls in progress.")
     line_limit: float = Field(0.0, description="Lines it may use at once.")
     outcomes: dict[Disposition, int] = Field(default_factory=dict, description="Ended calls by disposition; they sum to attempts.")
-    next_open: dt.datetime | None = Field(None, description="When the next lead may be called, UTC; none while leads are due or none is left.")
+    next_open: dt.datetime | None = Field(
+        None, description="When the next lead may be called, UTC; none while leads are due or none is left."
+    )
 
 
 # -- calls --------------------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """When a callee may be called: windows in the callee's own wall clock (D46, D49).
 
-Pure functions of windows, zones and an instant. A number that may be in several zones, or in none that is known, may be called only while the
-windows are open in every one of them.
+Pure functions of windows, zones and an instant. A number that may be in several zones, or in none that is known, may be called only while
+the windows are open in every one of them.
 """
 
 from __future__ import annotations

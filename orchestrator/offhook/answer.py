@@ -1,0 +1,108 @@
+"""Who answered? A simple analysis of the first seconds, from what the core hears.
+
+A person says a word or two and waits; a machine talks on, or beeps; a fax whistles. The class is pure: it is fed events and times and says
+when it next wants to be asked. It is to be replaced by the core's own answer verdicts (``OH_EVENT_ANSWER``), which it already obeys.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from offhook.disposition import Disposition
+from offhook.messages import AnswerHandling
+
+_FAX = frozenset({"fax_ced", "fax_cng", "ans_pr", "ansam", "ansam_pr", "v21_preamble", "bell_ans"})
+_CORE_VERDICTS = {
+    "person": Disposition.PERSON,
+    "machine": Disposition.MACHINE,
+    "screening": Disposition.MACHINE,
+    "announcement": Disposition.MACHINE,
+    "ivr": Disposition.IVR,
+    "fax": Disposition.FAX,
+    "modem": Disposition.FAX,
+    "silence": Disposition.ANSWERED_SILENT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Who answered, and why we think so."""
+
+    disposition: Disposition
+    why: str
+    t_ms: int  # same origin as the times fed in
+
+
+class AnswerAnalysis:
+    """Listens from the answer on.
+
+    Args:
+        limits: Times of the campaign.
+        answered_ms: When the call was answered; all times fed in count from the same origin.
+        speaking: Speech was already on at the answer.
+    """
+
+    def __init__(self, limits: AnswerHandling, answered_ms: int, speaking: bool = False) -> None:
+        self._limits = limits
+        self._answered = answered_ms
+        self._onset = answered_ms if speaking else None  # of the first utterance
+        self._speaking = speaking
+        self._quiet_since = answered_ms  # end of the last sound
+        self.verdict: Verdict | None = None
+
+    @property
+    def speech_ms(self) -> int:
+        """Length of the first utterance so far, its short pauses included."""
+        return 0 if self._onset is None else self._quiet_since - self._onset
+
+    def speech(self, onset_ms: int) -> None:
+        """Speech began at *onset_ms*."""
+        self._speaking = True
+        if self._onset is None:
+            self._onset = max(onset_ms, self._answered)
+
+    def speech_end(self, end_ms: int) -> None:
+        """Speech ended at *end_ms*."""
+        self._speaking = False
+        self._quiet_since = max(end_ms, self._answered)
+
+    def tone(self, name: str, t_ms: int) -> None:
+        """A tone was recognised."""
+        if name in _FAX:
+            self._decide(Disposition.FAX, f"tone {name}", t_ms)
+        elif name in ("beep", "record"):
+            self._decide(Disposition.MACHINE, f"tone {name}", t_ms)
+
+    def core(self, name: str, t_ms: int) -> None:
+        """The core's own verdict; it goes before ours."""
+        found = _CORE_VERDICTS.get(name)
+        if found is not None:
+            self._decide(found, f"core verdict {name}", t_ms)
+
+    def check(self, t_ms: int) -> None:
+        """Decide if time alone is enough to."""
+        limits = self._limits
+        if self._onset is not None:
+            length = (t_ms if self._speaking else self._quiet_since) - self._onset
+            if length > limits.person_max_ms:
+                self._decide(Disposition.MACHINE, f"spoke for more than {limits.person_max_ms} ms", t_ms)
+            elif not self._speaking and t_ms - self._quiet_since >= limits.person_silence_ms:
+                self._decide(Disposition.PERSON, f"spoke for {length} ms, then waited", t_ms)
+        elif t_ms - self._answered >= limits.silence_ms:
+            self._decide(Disposition.ANSWERED_SILENT, f"nothing heard for {limits.silence_ms} ms", t_ms)
+        if t_ms - self._answered >= limits.analysis_max_ms:
+            self._decide(Disposition.PERSON, "no verdict in time", t_ms)  # a person must not be lost (S02)
+
+    def next_check_ms(self) -> int:
+        """When :meth:`check` can first have something new to say."""
+        limits = self._limits
+        end = self._answered + limits.analysis_max_ms
+        if self._onset is None:
+            return min(end, self._answered + limits.silence_ms)
+        if self._speaking:
+            return min(end, self._onset + limits.person_max_ms + 1)
+        return min(end, self._quiet_since + limits.person_silence_ms)
+
+    def _decide(self, disposition: Disposition, why: str, t_ms: int) -> None:
+        if self.verdict is None:
+            self.verdict = Verdict(disposition, why, t_ms)

@@ -1,0 +1,554 @@
+"""One call: a state machine from the reserved lead to exactly one disposition, driven by driver events, core events and timers only.
+
+    reserved -> seized -> proceeding -> ringing / early media -> answered (analysed) -> playing | message -> clearing -> disposed
+
+Whatever happens, the line's ``Cleared`` ends it, and only that. All times are milliseconds since the line was seized; the core counts
+from the same moment, because the channel is reset then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from offhook.answer import AnswerAnalysis
+from offhook.clock import Clock
+from offhook.disposition import Disposition, Ended, Facts, dispose
+from offhook.messages import CallFact, CallPhase, CallRecord, CampaignSpec
+from offhook.prompts import Prompt
+from offhook.store import Lead
+from offhook_core import Event as Sound
+from offhook_core import EventKind
+from offhook_drivers.contract import Answered, Cause, Cleared, Digit, Event, Proceeding, Progress, Ringing
+
+log = logging.getLogger(__name__)
+
+SECOND_SIGN_S = 4.0
+"""After one sign of a vacant number the line is kept so long for the other one (S05)."""
+LATE_BEEP_MS = 5000
+"""A beep so soon after a person's verdict tells that it was a short greeting of a machine."""
+AFTER_BEEP_S = 0.3
+"""From the beep's recognition to the message, unless its end is heard before."""
+AFTER_KEY_S = 0.5
+"""After a key that means something the callee may press more, then we hang up."""
+CLEAR_S = 30.0
+"""A line that is not free so long after our hanging up is reported as stuck."""
+MAX_FACTS = 250
+MAX_DIGITS = 64
+
+_EARLY_END = frozenset({"busy", "congestion"})  # nothing better follows
+_VACANT_SIGN = frozenset({"unobtainable", "sit", "sit_us"})
+_VACANT_CAUSES = frozenset({int(Cause.UNALLOCATED), int(Cause.NUMBER_CHANGED), int(Cause.INVALID_NUMBER_FORMAT)})
+_FAR_END_GONE = frozenset({"busy", "congestion", "unobtainable", "howler"})
+
+
+class Line(Protocol):
+    """What a call can do to its B-channel."""
+
+    @property
+    def audio(self) -> bool:
+        """Does the core hear the line?"""
+
+    def hangup(self, cause: int) -> None:
+        """Ask the driver to end the call."""
+
+    def answered(self) -> None:
+        """Listen for who answered from now on."""
+
+    def play(self, prompt: Prompt, token: int) -> None:
+        """Play; :meth:`Call.prompt_done` follows with the token unless it is stopped or replaced."""
+
+    def stop_play(self) -> None:
+        """Fall silent."""
+
+
+class Call:
+    """A call on one B-channel.
+
+    Args:
+        campaign: What to do, as it stood when the call was made.
+        lead: Whom to call.
+        dialled: Digits sent to the trunk.
+        channel: B-channel.
+        span: Its span.
+        line: What can be done to it.
+        clock: For the dates in the record.
+        prompt: For a person; None hangs up.
+        message: For a machine; None hangs up.
+        on_phase: Called after each change of phase.
+    """
+
+    def __init__(
+        self,
+        campaign: CampaignSpec,
+        lead: Lead,
+        dialled: str,
+        channel: int,
+        span: int,
+        line: Line,
+        clock: Clock,
+        prompt: Prompt | None,
+        message: Prompt | None,
+        on_phase: Callable[[Call], None],
+    ) -> None:
+        self.campaign = campaign
+        self.lead = lead
+        self.dialled = dialled
+        self.channel = channel
+        self.span = span
+        self.id = lead.call_id
+        self.phase = CallPhase.RESERVED
+        self.facts = Facts(earlier_vacant=lead.tries.get(Disposition.SUSPECT_VACANT, 0))
+        self._loop = asyncio.get_running_loop()
+        self.done: asyncio.Future[None] = self._loop.create_future()
+        self.disposition: Disposition | None = None
+        self._line = line
+        self._clock = clock
+        self._prompt = prompt
+        self._message = message
+        self._on_phase = on_phase
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._evidence: list[CallFact] = []
+        self._analysis: AnswerAnalysis | None = None
+        self._speaking = False
+        self._token = 0
+        self._playing: Prompt | None = None
+        self._play_from_ms = 0
+        self._plays_left = 0
+        self._digits = ""
+        self._meaning = ""
+        self._played_ms = 0
+        self._message_left = False
+        self._rule = ""
+        self._seized = 0.0  # loop time
+        self._started: dt.datetime | None = None
+        self._ended: dt.datetime | None = None
+        self._times: dict[str, int] = {}
+        self._duration_ms = 0
+
+    # -- what the node tells ----------------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """The line is seized now; the Dial follows."""
+        self._seized = self._loop.time()
+        self._started = self._clock.now()
+        self._note("did", "dial", self.dialled)
+        self._enter(CallPhase.SEIZED)
+        self._later("ring", self.campaign.ring_timeout_s, self._ring_timeout)
+
+    def refuse(self, reason: str) -> None:
+        """The driver did not take the Dial."""
+        self.facts.refused = True
+        self._note("did", "refused", reason)
+        self._finish(self._ms())
+
+    def cancel(self, reason: str) -> None:
+        """End the call because someone says so."""
+        self._note("did", "cancel", reason)
+        self._hang_up(Ended.CANCELLED)
+
+    def prompt_done(self, token: int) -> None:
+        """What was playing came to its end."""
+        if token == self._token and self._playing is not None:
+            self._stop_clock(self._playing.duration_ms)
+            self._after_play()
+
+    # -- signalling -----------------------------------------------------------------------------------------------------------------
+
+    def on_signal(self, event: Event) -> None:
+        """A driver event of this call."""
+        if self.phase is CallPhase.DISPOSED:
+            return
+        t_ms = round((event.at.seconds - self._seized) * 1000)
+        match event:
+            case Proceeding():
+                self._once("proceeding", t_ms)
+                self._note("signal", "proceeding", t_ms=t_ms)
+                if self.phase is CallPhase.SEIZED:
+                    self._enter(CallPhase.PROCEEDING)
+            case Progress(inband=inband, cause=cause):
+                self._note("signal", "progress", "inband" if inband else "", value=cause, t_ms=t_ms)
+                if cause is not None:
+                    self._progress_cause(cause)
+                if inband and self.phase in (CallPhase.SEIZED, CallPhase.PROCEEDING):
+                    self._enter(CallPhase.EARLY_MEDIA)
+            case Ringing():
+                self._once("ringing", t_ms)
+                self.facts.rang = True
+                self._note("signal", "ringing", t_ms=t_ms)
+                if self._before_answer():
+                    self._enter(CallPhase.RINGING)
+            case Answered():
+                self._note("signal", "answered", t_ms=t_ms)
+                if self._before_answer():
+                    self._answered(t_ms)
+            case Digit(digit=digit):
+                self._key(digit)
+            case Cleared(cause=cause, location=location, who=who):
+                self.facts.cause, self.facts.location, self.facts.who = int(cause), int(location), who
+                self._note("signal", "cleared", f"by {who}", value=cause, t_ms=t_ms)
+                self._finish(t_ms)
+            case _:
+                pass
+
+    def _before_answer(self) -> bool:
+        return not self.facts.answered and self.phase is not CallPhase.CLEARING
+
+    def _progress_cause(self, cause: int) -> None:
+        if not self._before_answer():
+            return
+        self.facts.progress_causes.add(int(cause))
+        if cause in _VACANT_CAUSES:
+            self._wait_second_sign()
+        elif cause not in (Cause.NORMAL_CLEARING, Cause.NORMAL_UNSPECIFIED):
+            self._hang_up(Ended.HEARD)
+
+    def _wait_second_sign(self) -> None:
+        said, heard = bool(self.facts.progress_causes & _VACANT_CAUSES), bool(self.facts.tones & _VACANT_SIGN)
+        if said and heard:
+            self._hang_up(Ended.HEARD)
+        elif "second" not in self._timers:
+            self._later("second", SECOND_SIGN_S, lambda: self._hang_up(Ended.HEARD))
+
+    def _ring_timeout(self) -> None:
+        self._note("did", "ring_timeout", f"{self.campaign.ring_timeout_s:g} s")
+        self._hang_up(Ended.RING_TIMEOUT)
+
+    # -- hearing --------------------------------------------------------------------------------------------------------------------
+
+    def on_sound(self, event: Sound) -> None:
+        """A core event of this channel."""
+        if self.phase in (CallPhase.RESERVED, CallPhase.CLEARING, CallPhase.DISPOSED):
+            return
+        t_ms = round(event.t_ms)
+        if event.kind == EventKind.PROMPT_DONE:
+            self.prompt_done(event.value)
+            return
+        if event.kind != EventKind.SILENCE:
+            self._note(
+                "heard",
+                event.name,
+                event.detail,
+                value=event.value or None,
+                level=event.level_dbm0,
+                confidence=round(event.confidence * 100),
+                t_ms=t_ms,
+            )
+        if event.provisional:
+            return
+        if event.kind == EventKind.TONE and event.name == "dtmf":
+            self._key(event.detail)
+        elif not self.facts.answered:
+            self._heard_early(event)
+        else:
+            self._heard_answered(event, t_ms)
+
+    def _heard_early(self, event: Sound) -> None:
+        name = event.name
+        if event.kind == EventKind.SPEECH:
+            self._speaking = True
+        elif event.kind == EventKind.SPEECH_END:
+            self._speaking = False
+        elif event.kind == EventKind.MUSIC:
+            self.facts.rang = True  # a ring-back tune (彩铃)
+        elif event.kind == EventKind.TONE:
+            self.facts.tones.add(name)
+            if name == "sit_us" and event.detail:
+                self.facts.sit.add(event.detail)
+            if name == "ringback":
+                self.facts.rang = True
+            elif name in _EARLY_END:
+                self._hang_up(Ended.HEARD)
+            elif name in _VACANT_SIGN:
+                self._wait_second_sign()
+
+    def _heard_answered(self, event: Sound, t_ms: int) -> None:
+        if event.kind == EventKind.TONE:
+            self.facts.after.add(event.name)
+            if event.name in _FAR_END_GONE:
+                self._hang_up(Ended.DONE)
+                return
+        if event.kind == EventKind.SPEECH:
+            self._speaking = True
+            self._timers_off("greeting_end")
+        elif event.kind == EventKind.SPEECH_END:
+            self._speaking = False
+        if self.phase is CallPhase.ANSWERED and self._analysis is not None:
+            self._analyse(event, t_ms)
+        elif self.phase is CallPhase.MESSAGE:
+            self._heard_machine(event)
+        elif self.phase is CallPhase.PLAYING and self._is_beep(event) and t_ms - self._times.get("verdict", 0) <= LATE_BEEP_MS:
+            self._note("verdict", Disposition.MACHINE, "beep after a short greeting", t_ms=t_ms)
+            self.facts.verdict = Disposition.MACHINE
+            self._stop_play()
+            self._timers_off("play")
+            self._machine(beep=True)
+
+    @staticmethod
+    def _is_beep(event: Sound) -> bool:
+        return event.kind == EventKind.TONE and event.name in ("beep", "record")
+
+    # -- after the answer -----------------------------------------------------------------------------------------------------------
+
+    def _answered(self, t_ms: int) -> None:
+        self.facts.answered = True
+        self._times["answered"] = t_ms
+        self._timers_off("ring", "second")
+        self._enter(CallPhase.ANSWERED)
+        self._later("max_call", self.campaign.max_call_s, self._max_call)
+        if self._line.audio:
+            self._line.answered()
+            self._analysis = AnswerAnalysis(self.campaign.answer, t_ms, self._speaking)
+            self._check_later()
+        else:
+            self._person()
+
+    def _max_call(self) -> None:
+        self._note("did", "max_call", f"{self.campaign.max_call_s:g} s")
+        self._hang_up(Ended.MAX_CALL)
+
+    def _analyse(self, event: Sound, t_ms: int) -> None:
+        analysis = self._analysis
+        assert analysis is not None
+        if event.kind == EventKind.SPEECH:
+            analysis.speech(round(event.onset_ms))
+        elif event.kind == EventKind.SPEECH_END:
+            analysis.speech_end(round(event.onset_ms) + event.value)
+        elif event.kind == EventKind.TONE:
+            analysis.tone(event.name, t_ms)
+        elif event.kind == EventKind.ANSWER:
+            analysis.core(event.detail, t_ms)
+        analysis.check(t_ms)
+        self._verdict(beep=self._is_beep(event))
+
+    def _check_later(self) -> None:
+        assert self._analysis is not None
+        self._later("check", max(0.0, (self._analysis.next_check_ms() - self._ms()) / 1000), self._check)
+
+    def _check(self) -> None:
+        if self._analysis is not None and self.phase is CallPhase.ANSWERED:
+            self._analysis.check(self._ms())
+            self._verdict(beep=False)
+
+    def _verdict(self, beep: bool) -> None:
+        assert self._analysis is not None
+        verdict = self._analysis.verdict
+        if verdict is None:
+            self._check_later()
+            return
+        self._timers_off("check")
+        self.facts.verdict = verdict.disposition
+        self._times["verdict"] = self._ms()
+        self._note("verdict", verdict.disposition, verdict.why)
+        answer = self.campaign.answer
+        if verdict.disposition is Disposition.PERSON:
+            self._person()
+        elif verdict.disposition is Disposition.MACHINE:
+            self._machine(beep)
+        elif verdict.disposition is Disposition.ANSWERED_SILENT and answer.silent == "play":
+            self._person()
+        else:
+            self._hang_up(Ended.DONE)
+
+    def _person(self) -> None:
+        if self.campaign.answer.person == "hangup" or self._prompt is None:
+            self._hang_up(Ended.DONE)
+            return
+        self._plays_left = self.campaign.prompt_plays
+        self._enter(CallPhase.PLAYING)
+        self._play(self._prompt)
+
+    def _machine(self, beep: bool) -> None:
+        if self.campaign.answer.machine == "hangup" or self._message is None:
+            self._hang_up(Ended.DONE)
+            return
+        self._enter(CallPhase.MESSAGE)
+        self._later("beep_max", self.campaign.answer.beep_max_ms / 1000, self._leave_message)
+        if beep:
+            self._later("after_beep", AFTER_BEEP_S, self._leave_message)
+        elif not self._speaking:
+            self._greeting_may_have_ended()
+
+    def _greeting_may_have_ended(self) -> None:
+        self._later("greeting_end", self.campaign.answer.greeting_end_ms / 1000, self._leave_message)
+
+    def _heard_machine(self, event: Sound) -> None:
+        if self._is_beep(event):  # also while the message plays: then we had spoken into the greeting, and begin again
+            self._stop_play()
+            self._timers_off("greeting_end", "beep_max")
+            self._later("after_beep", AFTER_BEEP_S, self._leave_message)
+        elif event.kind == EventKind.TONE_END and event.detail in ("beep", "record") and "after_beep" in self._timers:
+            self._leave_message()
+        elif event.kind == EventKind.SPEECH_END and self._playing is None and "after_beep" not in self._timers:
+            self._greeting_may_have_ended()
+
+    def _leave_message(self) -> None:
+        self._timers_off("greeting_end", "beep_max", "after_beep")
+        assert self._message is not None
+        self._play(self._message)
+
+    # -- playing --------------------------------------------------------------------------------------------------------------------
+
+    def _play(self, prompt: Prompt) -> None:
+        self._token += 1
+        self._playing = prompt
+        self._play_from_ms = self._ms()
+        self._note("did", "play", prompt.path.rsplit("/", 1)[-1], value=prompt.duration_ms)
+        self._line.play(prompt, self._token)
+
+    def _stop_play(self) -> None:
+        if self._playing is not None:
+            self._line.stop_play()
+            self._stop_clock(self._ms() - self._play_from_ms)
+            self._token += 1
+
+    def _stop_clock(self, played_ms: int) -> None:
+        assert self._playing is not None
+        if self.phase is CallPhase.PLAYING:
+            self._played_ms += min(played_ms, self._playing.duration_ms)
+        self._playing = None
+
+    def _after_play(self) -> None:
+        if self.phase is CallPhase.MESSAGE:
+            self._message_left = True
+            self._hang_up(Ended.DONE)
+            return
+        self._plays_left -= 1
+        if self._plays_left > 0:
+            assert self._prompt is not None
+            prompt = self._prompt
+            self._later("play", self.campaign.prompt_gap_ms / 1000, lambda: self._play(prompt))
+        elif self.campaign.dtmf and not self._meaning and self.campaign.dtmf_wait_ms:
+            self._later("keys", self.campaign.dtmf_wait_ms / 1000, lambda: self._hang_up(Ended.DONE))
+        else:
+            self._hang_up(Ended.DONE)
+
+    def _key(self, key: str) -> None:
+        if not self.facts.answered or self.phase is CallPhase.CLEARING:
+            return
+        if not self._line.audio:
+            self._note("heard", "dtmf", key)
+        if len(self._digits) < MAX_DIGITS:
+            self._digits += key
+        meaning = self.campaign.dtmf.get(key)
+        if meaning is not None and self.phase is CallPhase.PLAYING:
+            if not self._meaning:
+                self._meaning = meaning
+            self._stop_play()
+            self._timers_off("play")
+            self._later("keys", AFTER_KEY_S, lambda: self._hang_up(Ended.DONE))
+
+    # -- the end --------------------------------------------------------------------------------------------------------------------
+
+    def _hang_up(self, why: Ended) -> None:
+        if self.phase in (CallPhase.CLEARING, CallPhase.DISPOSED):
+            return
+        self._stop_play()
+        self._timers_off(*self._timers)
+        if self.facts.ended is Ended.NO:
+            self.facts.ended = why
+        self._note("did", "hangup", why)
+        self._enter(CallPhase.CLEARING)
+        self._later("stuck", CLEAR_S, self._stuck)
+        self._line.hangup(Cause.NORMAL_CLEARING)
+
+    def _stuck(self) -> None:
+        log.error("channel %d: not free %g s after hanging up call %s", self.channel, CLEAR_S, self.id)
+        self._line.hangup(Cause.NORMAL_CLEARING)
+        self._later("stuck", CLEAR_S, self._stuck)
+
+    def _finish(self, t_ms: int) -> None:
+        self._stop_play()
+        self._timers_off(*self._timers)
+        self._ended = self._clock.now()
+        self._duration_ms = max(0, t_ms)
+        self.disposition, self._rule = dispose(self.facts)
+        self._note("verdict", self.disposition, f"rule {self._rule}", t_ms=t_ms)
+        self._enter(CallPhase.DISPOSED)
+        self.done.set_result(None)
+
+    def record(self, evidence: bool = True) -> CallRecord:
+        """The call as stored."""
+        answered = self._times.get("answered")
+        cleared = self.disposition is not None and not self.facts.refused
+        return CallRecord(
+            id=self.id,
+            campaign=self.campaign.name,
+            lead_id=self.lead.id,
+            number=self.lead.raw,
+            dialled=self.dialled,
+            attempt=self.lead.attempts + 1,
+            channel=self.channel,
+            span=self.span,
+            started=self._started,
+            ended=self._ended,
+            proceeding_ms=self._times.get("proceeding"),
+            ringing_ms=self._times.get("ringing"),
+            answered_ms=answered,
+            verdict_ms=self._times.get("verdict"),
+            duration_ms=self._duration_ms,
+            billed_ms=0 if answered is None else max(0, self._duration_ms - answered),
+            cause=self.facts.cause if cleared else None,
+            location=self.facts.location if cleared else None,
+            ended_by=str(self.facts.who) if cleared else None,
+            disposition=self.disposition,
+            rule=self._rule,
+            digits=self._digits,
+            meaning=self._meaning,
+            prompt_played_ms=self._played_ms,
+            message_left=self._message_left,
+            evidence=tuple(self._evidence) if evidence else (),
+        )
+
+    # -- small things ---------------------------------------------------------------------------------------------------------------
+
+    def _ms(self) -> int:
+        return round((self._loop.time() - self._seized) * 1000)
+
+    def _once(self, name: str, t_ms: int) -> None:
+        self._times.setdefault(name, t_ms)
+
+    def _enter(self, phase: CallPhase) -> None:
+        self.phase = phase
+        self._on_phase(self)
+
+    def _later(self, name: str, seconds: float, act: Callable[[], None]) -> None:
+        self._timers_off(name)
+
+        def fire() -> None:
+            self._timers.pop(name, None)
+            act()
+
+        self._timers[name] = self._loop.call_later(seconds, fire)
+
+    def _timers_off(self, *names: str) -> None:
+        for name in names:
+            handle = self._timers.pop(name, None)
+            if handle is not None:
+                handle.cancel()
+
+    def _note(
+        self,
+        kind: str,
+        name: str,
+        detail: str = "",
+        value: float | None = None,
+        level: float | None = None,
+        confidence: int | None = None,
+        t_ms: int | None = None,
+    ) -> None:
+        if len(self._evidence) < MAX_FACTS:
+            self._evidence.append(
+                CallFact(
+                    t_ms=self._ms() if t_ms is None else t_ms,
+                    kind=kind,
+                    name=str(name),
+                    detail=str(detail),
+                    value=value,
+                    level_dbm0=None if level is None else round(level, 1),
+                    confidence=confidence,
+                )
+            )

@@ -1,0 +1,249 @@
+"""The one configuration file, TOML, and the ``OFFHOOK_*`` environment variables that override it.
+
+A wrong value or an unknown key names the file, the line and the mend. Settings are frozen once read.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from offhook.errors import ConfigError
+from offhook_drivers import ReplaySettings, SimulatorSettings
+
+
+class Section(BaseModel):
+    """Base of the sections: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NodeSettings(Section):
+    """``[node]``."""
+
+    name: str = Field("node1", pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Name in topics, logs and records.")
+    data_dir: Path = Field(
+        Path("offhook-data"), description="Folder for the database, spool files, reject lists and the broker; made if missing."
+    )
+    poll_s: float = Field(1.0, ge=0.1, le=60, description="How often the database is asked what other processes want, s.")
+
+
+class DatabaseSettings(Section):
+    """``[database]``."""
+
+    url: str = Field("", description="SQLAlchemy URL. Empty: SQLite at data_dir/offhook.db. PostgreSQL: postgresql+psycopg://user@host/db.")
+    retry_s: float = Field(10.0, ge=0, le=600, description="How long a failed write is tried again before dialling is held, s.")
+    commit_ms: int = Field(20, ge=0, le=1000, description="Longest time results are gathered into one transaction, ms.")
+    durable: bool = Field(True, description="Sync every transaction to the disk. Turn off for simulations only: a power cut loses calls.")
+
+    @field_validator("url")
+    @classmethod
+    def _async_driver(cls, url: str) -> str:
+        if url and not url.startswith(("sqlite+aiosqlite://", "postgresql+psycopg://")):
+            raise ValueError("use sqlite+aiosqlite:///path/to/file.db or postgresql+psycopg://user@host/name")
+        return url
+
+
+class ControlSettings(Section):
+    """``[control]``: how the node is steered over MQTT."""
+
+    mode: Literal["embedded", "external", "off"] = Field("embedded", description="Own Mosquitto child, a broker elsewhere, or no MQTT.")
+    url: str = Field("", description="Broker in mode external: mqtt://host:1883, mqtts://host:8883 or unix:///path.")
+    socket: Path | None = Field(None, description="Unix socket of the embedded broker; none: data_dir/broker/mqtt.sock.")
+    user: str = Field("", description="User name at the broker.")
+    password_file: Path | None = Field(None, description="File whose first line is the password.")
+    ca_file: Path | None = Field(None, description="CA certificates for mqtts; none takes the system's.")
+    cert_file: Path | None = Field(None, description="Client certificate for mqtts.")
+    key_file: Path | None = Field(None, description="Key of the client certificate.")
+    queue: int = Field(10_000, ge=10, le=1_000_000, description="Messages kept while the broker is away; telemetry is dropped first.")
+
+    @model_validator(mode="after")
+    def _url_when_external(self) -> ControlSettings:
+        if self.mode == "external" and not self.url:
+            raise ValueError('mode external needs url, e.g. url = "mqtt://broker.example:1883"')
+        if self.mode != "external" and self.url:
+            raise ValueError(f'url has no meaning in mode {self.mode}; remove it or set mode = "external"')
+        if self.url and not self.url.startswith(("mqtt://", "mqtts://", "unix://")):
+            raise ValueError("url starts with mqtt://, mqtts:// or unix://")
+        return self
+
+
+class CoreSettings(Section):
+    """``[core]``: hearing."""
+
+    plan: str = Field("cn", pattern=r"^[a-z]{2}$", description="Tone plan of the network, ISO 3166 in lower case.")
+    fifo: int = Field(0, ge=0, le=99, description="SCHED_FIFO priority of the media thread; 0 is normal.")
+
+
+class LimitSettings(Section):
+    """``[limits]`` of the whole node."""
+
+    calls_per_second: float = Field(50.0, gt=0, le=1000, description="Most call attempts a second over all campaigns.")
+    channels: int = Field(0, ge=0, le=32_768, description="Most B-channels in use at once; 0 uses all that the driver has.")
+
+
+class DialSettings(Section):
+    """``[dial]``: from E.164 to the digits sent to the trunk (S13)."""
+
+    region: str = Field("CN", pattern=r"^[A-Z]{2}$", description="Country in which the trunk ends.")
+    area_code: str = Field(
+        "", pattern=r"^[0-9]{0,5}$", description="Own area code without 0; numbers of the same area are sent without it."
+    )
+    trunk_format: Literal["national", "e164", "international"] = Field(
+        "national", description="national: 013912345678; e164: +8613912345678; international: 008613912345678."
+    )
+    national_prefix: str = Field("0", pattern=r"^[0-9]{0,4}$", description="Put before a long-distance number in format national.")
+    mobile_prefix: str = Field(
+        "", pattern=r"^[0-9]{0,4}$", description="Put before a mobile number in format national, often 0 outside the home area."
+    )
+    international_prefix: str = Field(
+        "00", pattern=r"^[0-9]{0,6}$", description="Put before numbers of other countries, and in format international."
+    )
+    prefix: str = Field(
+        "", pattern=r"^[0-9*#,]{0,20}$", description="Put before everything, e.g. 9 for an outside line or 17909 for a carrier."
+    )
+
+
+class LogSettings(Section):
+    """``[log]``."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    file: Path | None = Field(None, description="Log file; none writes to standard error.")
+    json_lines: bool = Field(False, description="One JSON object a line.")
+
+
+DriverSettings = Annotated[SimulatorSettings | ReplaySettings, Field(discriminator="name")]
+
+
+class Settings(BaseSettings):
+    """All settings of a node; every one has a default, so an empty file runs the simulator.
+
+    Environment variables override the file: ``OFFHOOK_NODE__NAME=node2`` sets ``[node] name``.
+    """
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix="OFFHOOK_", env_nested_delimiter="__")
+    _toml: ClassVar[dict[str, Any]] = {}
+
+    node: NodeSettings = NodeSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    control: ControlSettings = ControlSettings()
+    driver: DriverSettings = Field(default_factory=SimulatorSettings)
+    core: CoreSettings = CoreSettings()
+    limits: LimitSettings = LimitSettings()
+    dial: DialSettings = DialSettings()
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment goes over what the file (given as arguments) says; no .env file is read."""
+        return env_settings, init_settings
+
+    @property
+    def database_url(self) -> str:
+        """The database to use."""
+        return self.database.url or f"sqlite+aiosqlite:///{self.node.data_dir / 'offhook.db'}"
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> Settings:
+        """Read a TOML file (none: defaults) and the environment.
+
+        Raises:
+            ConfigError: The file is missing, is not TOML, or a key or value is wrong; the text has one line per mistake.
+        """
+        text = ""
+        if path is not None:
+            try:
+                text = path.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise ConfigError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8 text'}") from error
+        try:
+            data = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"{path}: not TOML: {error}") from error
+        try:
+            return cls(**data)
+        except ValidationError as error:
+            raise ConfigError(explain(error, str(path or "environment"), text)) from error
+        except ValueError as error:  # an environment variable that is not JSON where a table is due
+            raise ConfigError(f"environment: {error}") from error
+
+
+# -- naming the place and the mend --------------------------------------------------------------------------------------------------
+
+_HEADER = re.compile(r"\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
+_KEY = re.compile(r"\s*([A-Za-z0-9_\-.\"']+(?:\s*\.\s*[A-Za-z0-9_\-\"']+)*)\s*=")
+
+
+def key_lines(text: str) -> dict[tuple[str, ...], int]:
+    """Line of every key and table header of a TOML text, by path. Keys inside inline tables are not listed; their table is."""
+    lines: dict[tuple[str, ...], int] = {}
+    table: tuple[str, ...] = ()
+    fence = ""
+    for at, line in enumerate(text.splitlines(), 1):
+        if fence:  # inside a multi-line string
+            fence = "" if fence in line else fence
+            continue
+        if header := _HEADER.match(line):
+            table = tuple(part.strip(" \"'") for part in header[1].split("."))
+            lines.setdefault(table, at)
+        elif key := _KEY.match(line):
+            lines.setdefault((*table, *(part.strip(" \"'") for part in key[1].split("."))), at)
+            rest = line[key.end() :]
+            fence = next((q for q in ('"""', "'''") if rest.count(q) == 1), "")
+    return lines
+
+
+def _known(model: type[BaseModel], path: tuple[str, ...]) -> list[str]:
+    """Keys allowed in the section that *path* names."""
+    for part in path:
+        field = model.model_fields.get(part)
+        inner = field.annotation if field else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return []
+        model = inner
+    return list(model.model_fields)
+
+
+def explain(error: ValidationError, source: str, text: str, model: type[BaseModel] = Settings) -> str:
+    """One line per mistake: file, line, key, what is wrong, what to write instead."""
+    lines = key_lines(text)
+    said = []
+    for mistake in error.errors(include_url=False):
+        path = tuple(str(part) for part in mistake["loc"])
+        place = path
+        if path[:1] == ("driver",) and len(path) > 2:  # the discriminator's own step in the path is not in the file
+            place = (path[0], *path[2:])
+        at = next((lines[place[:n]] for n in range(len(place), 0, -1) if place[:n] in lines), None)
+        where = f"{source}:{at}" if at else source
+        key = ".".join(place)
+        if mistake["type"] == "extra_forbidden":
+            known = _driver_keys(path) if path[:1] == ("driver",) else _known(model, path[:-1])
+            close = difflib.get_close_matches(place[-1], known, 1)
+            mend = f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(known)}" if known else "remove it"
+            said.append(f"{where}: unknown key '{key}': {mend}")
+        else:
+            reason = mistake["msg"].removeprefix("Value error, ")
+            given = mistake.get("input")
+            shown = f" (given: {given!r})" if not isinstance(given, dict) else ""
+            said.append(f"{where}: {key}: {reason}{shown}" if key else f"{where}: {reason}")
+    return "\n".join(said)
+
+
+def _driver_keys(path: tuple[str, ...]) -> list[str]:
+    for settings in (SimulatorSettings, ReplaySettings):
+        if len(path) > 1 and settings.model_fields["name"].default == path[1]:
+            return list(settings.model_fields)
+    return []

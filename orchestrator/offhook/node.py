@@ -1,0 +1,617 @@
+"""A node: one driver, one core, one database, and the campaigns that use them.
+
+::
+
+    async with Node(Settings.load(Path("offhook.toml"))) as node:
+        await node.create_campaign(CampaignSpec(name="notice", prompt="notice.wav"))
+        await node.import_list("notice", Path("customers.csv"))
+        await node.start_campaign("notice")
+        print(await node.wait_campaign("notice"))
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from offhook import numbers
+from offhook.call import Call
+from offhook.channels import ChannelPool
+from offhook.clock import Clock, Uuid7, VirtualLoop, loop_clock
+from offhook.config import Settings
+from offhook.desk import Desk
+from offhook.dialer import Dialer
+from offhook.disposition import Disposition
+from offhook.errors import CampaignError, StoreError
+from offhook.messages import (
+    CallChanged,
+    CallEnded,
+    CallPhase,
+    CallRecord,
+    CallStarted,
+    CampaignChanged,
+    CampaignState,
+    Health,
+    LineState,
+    NodeAlarm,
+    NodeEvent,
+    NodeHealth,
+    NodeState,
+    Phase,
+    Reconciliation,
+    SpanChanged,
+    SpanState,
+)
+from offhook.numbers import Number
+from offhook.prompts import Prompt, PromptBook
+from offhook.quota import Pacer
+from offhook.reconcile import Running, reconcile
+from offhook.retry import after
+from offhook.store import Lead, Store, StoreStatus
+from offhook.store.store import Lost, instant, result_row
+from offhook_core import Alarm as AlarmBit
+from offhook_core import Engine, Profile
+from offhook_core import Event as Sound
+from offhook_drivers import open_driver
+from offhook_drivers.contract import Alarm, Cleared, Dial, Driver, Event, Hangup, Link, Offered
+
+log = logging.getLogger(__name__)
+
+RATE_WINDOW_S = 10.0
+CLOSE_S = 10.0
+"""Longest wait for lines to become free when the node is left."""
+CHANGED_S = 1.0
+"""Shortest time between two CampaignChanged events that report progress alone."""
+
+_LETTERS = {
+    CallPhase.RESERVED: LineState.SEIZED,
+    CallPhase.SEIZED: LineState.SEIZED,
+    CallPhase.PROCEEDING: LineState.SEIZED,
+    CallPhase.RINGING: LineState.RINGING,
+    CallPhase.EARLY_MEDIA: LineState.EARLY,
+    CallPhase.ANSWERED: LineState.ANSWERED,
+    CallPhase.PLAYING: LineState.PLAYING,
+    CallPhase.MESSAGE: LineState.MESSAGE,
+    CallPhase.CLEARING: LineState.CLEARING,
+    CallPhase.DISPOSED: LineState.CLEARING,
+}
+
+
+class _Line:
+    """One call's B-channel: the driver for signalling, the core for audio, or a timer in place of the core."""
+
+    def __init__(self, node: Node, channel: int) -> None:
+        self._node = node
+        self._channel = channel
+        self._timer: asyncio.TimerHandle | None = None
+        self.audio = node.engine is not None
+
+    def hangup(self, cause: int) -> None:
+        self._node.driver.send(Hangup(self._channel, cause))
+
+    def answered(self) -> None:
+        engine = self._node.engine
+        assert engine is not None
+        engine.arm(self._channel, Profile.ANSWERED)
+        engine.answered(self._channel)
+
+    def play(self, prompt: Prompt, token: int) -> None:
+        if self._node.engine is not None:
+            self._node.engine.play(self._channel, prompt.number, token=token)
+        else:
+            call = self._node.call_on(self._channel)
+            if call is not None:
+                self._timer = asyncio.get_running_loop().call_later(prompt.duration_ms / 1000, call.prompt_done, token)
+
+    def stop_play(self) -> None:
+        if self._node.engine is not None:
+            self._node.engine.stop_play(self._channel)
+        elif self._timer is not None:
+            self._timer.cancel()
+
+
+class Node(Desk):
+    """See :class:`offhook.service.Service` for what it can be asked.
+
+    Args:
+        settings: All of them.
+        clock: None takes the running loop's: real, or virtual under :class:`~offhook.clock.VirtualLoop`.
+        driver: None makes the one that the settings name.
+    """
+
+    store: Store
+    clock: Clock
+
+    def __init__(self, settings: Settings, *, clock: Clock | None = None, driver: Driver | None = None) -> None:
+        self.settings = settings
+        self._given_clock = clock
+        self._given_driver = driver
+        self.driver: Driver
+        self.engine: Engine | None = None
+        self.pool: ChannelPool
+        self.prompts: PromptBook
+        self.new_id: Callable[[], str]
+        self.pacer = Pacer(settings.limits.calls_per_second)
+        self._dialers: dict[str, Dialer] = {}
+        self._calls: dict[int, Call] = {}
+        self._owners: dict[str, Dialer] = {}
+        self._alarms: dict[int, int] = {}
+        self._subscribers: list[Callable[[NodeEvent], None]] = []
+        self._tasks: asyncio.TaskGroup
+        self._services: list[asyncio.Task[None]] = []
+        self._stopped = asyncio.Event()
+        self._health = Health.STARTING
+        self._reason = ""
+        self._store_reason = ""
+        self._seizures: deque[float] = deque()
+        self._dirty: set[str] = set()
+        self._attempts = 0
+        self._dials = 0
+        self._cleared = 0
+        self._reconciled = True
+        self._refreshing = asyncio.Lock()
+
+    @property
+    def name(self) -> str:
+        """The node's name, as in the MQTT topics."""
+        return self.settings.node.name
+
+    # -- life -----------------------------------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        self.clock = self._given_clock or loop_clock()
+        self.new_id = Uuid7(self.clock)
+        self._started = self.clock.now()
+        data = self.settings.node.data_dir
+        database = self.settings.database
+        self.store = await Store.open(
+            self.settings.database_url,
+            self.clock,
+            spool=data / f"{self.name}.spool",
+            retry_s=database.retry_s,
+            linger_s=database.commit_ms / 1000,
+            durable=database.durable,
+        )
+        try:
+            await self._open()
+        except BaseException:
+            await self._close_hardware()
+            await self.store.close()
+            raise
+        return self
+
+    async def _open(self) -> None:
+        self.store.on_status = self._store_status
+        await self._recover()
+        self.driver = self._given_driver or open_driver(self.settings.driver)
+        self.pool = ChannelPool(self.driver.channels, self.driver.channels_per_span, self.settings.limits.channels)
+        media = self.driver.media
+        if media is not None:
+            self.engine = Engine(self.driver.channels, self.settings.core.plan)
+        self.prompts = PromptBook(self.engine, self.clock)
+        await self.driver.start(self._on_signal)
+        if self.engine is not None and media is not None:
+            self.engine.listen(self._on_sound)
+            loop = asyncio.get_running_loop()
+            if isinstance(loop, VirtualLoop):
+                engine = self.engine
+                loop.run_ticks = lambda ticks: engine.run(media, ticks)
+            else:
+                self.engine.start(media, self.settings.core.fifo)
+        self._tasks = asyncio.TaskGroup()
+        await self._tasks.__aenter__()
+        self._services.append(self._tasks.create_task(self._follow_wishes(), name="wishes"))
+        await self._refresh()
+        self._judge_health()
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._enter_health(Health.STOPPING, "")
+        for task in self._services:
+            task.cancel()
+        try:
+            for call in list(self._calls.values()):
+                call.cancel("node stopping")
+            try:
+                async with asyncio.timeout(CLOSE_S):
+                    while self._owners:  # noqa: ASYNC110 - a poll needs no bookkeeping in the busy part
+                        await asyncio.sleep(0.02)
+            except TimeoutError:
+                log.error("node: %d lines are still in use after %g s", len(self._owners), CLOSE_S)
+            await self._tasks.__aexit__(kind, error, trace)
+        finally:
+            await self._close_hardware()
+            await self.store.close()
+
+    async def _close_hardware(self) -> None:
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, VirtualLoop):
+            loop.run_ticks = None
+        if self.engine is not None:
+            self.engine.unlisten()
+            self.engine.stop()
+        if hasattr(self, "driver"):
+            await self.driver.close()
+        if self.engine is not None:
+            self.engine.close()
+
+    async def run(self) -> None:
+        """Serve until :meth:`stop` is called."""
+        await self._stopped.wait()
+
+    def stop(self) -> None:
+        """Ask :meth:`run` to return; leaving the node's context then hangs up and closes everything."""
+        self._stopped.set()
+
+    # -- after a crash --------------------------------------------------------------------------------------------------------------
+
+    async def _recover(self) -> None:
+        """Leads whose number was never sent are free again; calls whose line was seized are UNKNOWN, their leads held for a while."""
+        lost = await self.store.recover(self.name)
+        if not lost:
+            return
+        specs = {stored.id: stored.spec for stored in await self.store.campaigns()}
+        for call in lost:
+            spec = specs[call.campaign_id]
+            tries = {**call.tries, Disposition.UNKNOWN: call.tries.get(Disposition.UNKNOWN, 0) + 1}
+            again = after(spec.retry, Disposition.UNKNOWN, tries)
+            due = self._now_ms() + round(spec.unknown_hold_s * 1000)
+            record = self._lost_record(call, spec.name)
+            self.store.result(result_row(record, call.campaign_id, "open" if again.again else "closed", due, tries, again.why))
+        await self.store.flush()
+        log.warning("node: the results of %d calls were lost with the last run; they are stored as unknown", len(lost))
+
+    def _lost_record(self, call: Lost, campaign: str) -> CallRecord:
+        return CallRecord(
+            id=call.call_id,
+            campaign=campaign,
+            lead_id=call.lead_id,
+            number=call.number,
+            dialled=call.dialled,
+            attempt=call.attempts + 1,
+            channel=call.channel,
+            span=-1,
+            started=instant(call.seized_ms),
+            ended=self.clock.now(),
+            disposition=Disposition.UNKNOWN,
+            rule="result_lost",
+        )
+
+    def _now_ms(self) -> int:
+        return round(self.clock.now().timestamp() * 1000)
+
+    # -- campaigns ------------------------------------------------------------------------------------------------------------------
+
+    async def _follow_wishes(self) -> None:
+        """Other processes set wishes and import lists through the database; look every second."""
+        every = self.settings.node.poll_s * (60 if self.clock.virtual else 1)
+        while True:
+            await asyncio.sleep(every)
+            if self.store.status is StoreStatus.DOWN:
+                continue
+            try:
+                found = await self.store.revisions()
+            except StoreError as error:
+                log.warning("node: %s", error)
+                continue
+            if found != {name: dialer.revision for name, dialer in self._dialers.items()}:
+                await self._refresh()
+
+    async def _refresh(self) -> None:
+        async with self._refreshing:
+            for stored in await self.store.campaigns():
+                dialer = self._dialers.get(stored.spec.name)
+                if dialer is not None and dialer.revision == stored.revision:
+                    continue
+                counts = await self.store.counts(stored.id)
+                if dialer is None:
+                    dialer = self._dialers[stored.spec.name] = Dialer(self, stored, counts)
+                    self._services.append(self._tasks.create_task(dialer.run(), name=f"dial[{dialer.name}]"))
+                else:
+                    dialer.update(stored, counts)
+
+    async def _changed(self, name: str) -> CampaignState:
+        await self._refresh()
+        for _ in range(3):  # let the dial loop see it, so that the answer shows what it did
+            await asyncio.sleep(0)
+        return await self.campaign(name)
+
+    async def campaigns(self) -> list[CampaignState]:
+        """All campaigns, by name."""
+        return [self._dialers[name].state() for name in sorted(self._dialers)]
+
+    async def campaign(self, name: str) -> CampaignState:
+        """One campaign."""
+        return self._dialer(name).state()
+
+    def _dialer(self, name: str) -> Dialer:
+        if name not in self._dialers:
+            known = ", ".join(sorted(self._dialers))
+            raise CampaignError(f"no campaign '{name}'; there {'are ' + known if known else 'is none yet'}")
+        return self._dialers[name]
+
+    async def wait_campaign(self, name: str) -> CampaignState:
+        """Return when it is finished or stopped and its last call is disposed and stored."""
+        dialer = self._dialer(name)
+        while dialer.active or dialer.phase not in (Phase.FINISHED, Phase.STOPPED):
+            await dialer.changed.wait()
+        if self.store.status is StoreStatus.UP:
+            await self.store.flush()
+        return dialer.state()
+
+    def campaign_changed(self, dialer: Dialer) -> None:
+        """Tell subscribers, at most once a second."""
+        if self._subscribers and dialer.name not in self._dirty:
+            self._dirty.add(dialer.name)
+            asyncio.get_running_loop().call_later(CHANGED_S, self._tell_changed, dialer)
+
+    def _tell_changed(self, dialer: Dialer) -> None:
+        self._dirty.discard(dialer.name)
+        self._emit(CampaignChanged(at=self.clock.now(), state=dialer.state()))
+
+    def cancel_unanswered(self, dialer: Dialer, reason: str) -> None:
+        """Hang up the calls of a campaign that nobody has answered yet."""
+        for call in list(self._calls.values()):
+            if self._owners.get(call.id) is dialer and not call.facts.answered:
+                call.cancel(reason)
+
+    # -- calls ----------------------------------------------------------------------------------------------------------------------
+
+    def call_on(self, channel: int) -> Call | None:
+        """The call on a channel."""
+        return self._calls.get(channel)
+
+    def place(self, dialer: Dialer, lead: Lead, channel: int) -> None:
+        """Call a reserved lead on a channel taken from the pool."""
+        self._owners[lead.call_id] = dialer
+        self._tasks.create_task(self._call(dialer, lead, channel), name=f"call[{lead.call_id}]")
+
+    async def _call(self, dialer: Dialer, lead: Lead, channel: int) -> None:
+        ended: Disposition | None = None
+        closed = False
+        try:
+            dialled = numbers.dialled(Number(lead.e164, lead.region, lead.kind, lead.zones), self.settings.dial)
+            try:
+                await self.store.seized(lead.call_id, channel, dialled)  # on disk before the number goes out
+            except StoreError:
+                self.store.release([lead])
+                return
+            call = Call(
+                dialer.spec,
+                lead,
+                dialled,
+                channel,
+                channel // self.driver.channels_per_span,
+                _Line(self, channel),
+                self.clock,
+                dialer.prompt,
+                dialer.message,
+                self._phase_changed,
+            )
+            await self._carry(call)
+            assert call.disposition is not None
+            ended = call.disposition
+            closed = self._store_result(dialer, call)
+        finally:
+            self.pool.give(channel)
+            self._owners.pop(lead.call_id, None)
+            dialer.call_ended(ended, closed)
+
+    async def _carry(self, call: Call) -> None:
+        """From the Dial to the Cleared."""
+        channel = call.channel
+        self._calls[channel] = call
+        try:
+            if self.engine is not None:
+                self.engine.reset(channel, Profile.PRE_ANSWER)
+            call.begin()
+            self._count_seizure()
+            try:
+                self.driver.send(Dial(channel, call.id, call.dialled, call.campaign.caller_id))
+            except ValueError as error:
+                call.refuse(str(error))
+            else:
+                self._dials += 1
+                self._emit(CallStarted(at=self.clock.now(), call_id=call.id, campaign=call.campaign.name, channel=channel))
+                if self._stopped.is_set() and self._health is Health.STOPPING:
+                    call.cancel("node stopping")
+            await call.done
+        finally:
+            del self._calls[channel]
+            if self.engine is not None:
+                self.engine.reset(channel, Profile.OFF)
+
+    def _store_result(self, dialer: Dialer, call: Call) -> bool:
+        """Hand the result to the store; True when the lead is closed."""
+        record = call.record()
+        assert record.disposition is not None and record.ended is not None
+        tries = {**call.lead.tries, record.disposition: call.lead.tries.get(record.disposition, 0) + 1}
+        following = after(call.campaign.retry, record.disposition, tries)
+        due = round(record.ended.timestamp() * 1000 + following.after_s * 1000)
+        self.store.result(result_row(record, dialer.id, "open" if following.again else "closed", due, tries, following.why))
+        self._attempts += 1
+        if self._subscribers:
+            self._emit(CallEnded(at=record.ended, call=record))
+        return not following.again
+
+    def _phase_changed(self, call: Call) -> None:
+        if self._subscribers and call.phase is not CallPhase.SEIZED:
+            self._emit(
+                CallChanged(at=self.clock.now(), call_id=call.id, campaign=call.campaign.name, channel=call.channel, phase=call.phase)
+            )
+
+    def _count_seizure(self) -> None:
+        self._seizures.append(self.clock.monotonic())
+        self._trim_seizures()
+
+    def _trim_seizures(self) -> None:
+        horizon = self.clock.monotonic() - RATE_WINDOW_S
+        while self._seizures and self._seizures[0] < horizon:
+            self._seizures.popleft()
+
+    # -- what the line says ---------------------------------------------------------------------------------------------------------
+
+    def _on_signal(self, event: Event) -> None:
+        match event:
+            case Link(span=span, up=up):
+                self.pool.set_up(span, up)
+                self._judge_health()
+                self._span_changed(span)
+            case Alarm(span=span, bits=bits):
+                self._alarms[span] = bits
+                self._span_changed(span)
+            case Offered(channel=channel):
+                self.driver.send(Hangup(channel))  # nobody is here to take calls
+            case _:
+                self._cleared += isinstance(event, Cleared)
+                call = self._calls.get(event.channel)
+                if call is not None and call.id == event.call_id:
+                    call.on_signal(event)
+                else:
+                    log.warning("channel %d: %s of call %s, which is not there", event.channel, type(event).__name__, event.call_id)
+
+    def _on_sound(self, event: Sound) -> None:
+        call = self._calls.get(event.channel)
+        if call is not None:
+            call.on_sound(event)
+
+    # -- health ---------------------------------------------------------------------------------------------------------------------
+
+    @property
+    def held_reason(self) -> str:
+        """Why nothing is dialled, empty while dialling goes on."""
+        return self._reason if self._health is Health.HELD else ""
+
+    def _store_status(self, status: StoreStatus, reason: str) -> None:
+        self._store_reason = f"the database is away: {reason}" if status is StoreStatus.DOWN else ""
+        if status is StoreStatus.DOWN:
+            self._alarm("store", self._store_reason)
+        self._judge_health()
+
+    def _judge_health(self) -> None:
+        if self._health is Health.STOPPING:
+            return
+        down = [str(span) for span in range(self.pool.spans) if not self.pool.up(span)]
+        if self._store_reason:
+            self._enter_health(Health.HELD, self._store_reason)
+        elif len(down) == self.pool.spans:
+            self._enter_health(Health.HELD, "no span is in service")
+        elif down or not self._reconciled:
+            reasons = [f"span {', '.join(down)} is out of service"] if down else []
+            reasons += [] if self._reconciled else ["the books do not add up"]
+            self._enter_health(Health.DEGRADED, "; ".join(reasons))
+        else:
+            self._enter_health(Health.READY, "")
+
+    def _enter_health(self, health: Health, reason: str) -> None:
+        if (health, reason) == (self._health, self._reason):
+            return
+        self._health, self._reason = health, reason
+        log.info("node: %s%s", health, f", {reason}" if reason else "")
+        self._emit(NodeHealth(at=self.clock.now(), health=health, reason=reason))
+        for dialer in self._dialers.values():
+            dialer.wake()
+
+    def _alarm(self, what: str, text: str, **data: Any) -> None:
+        log.error("node: %s: %s", what, text)
+        self._emit(NodeAlarm(at=self.clock.now(), what=what, text=text, data=data))
+
+    # -- reporting ------------------------------------------------------------------------------------------------------------------
+
+    def subscribe(self, callback: Callable[[NodeEvent], None]) -> Callable[[], None]:
+        """Call *callback* in the running loop for every event; the function returned ends it. A callback must not block."""
+        self._subscribers.append(callback)
+
+        def unsubscribe() -> None:
+            if callback in self._subscribers:
+                self._subscribers.remove(callback)
+
+        return unsubscribe
+
+    def _emit(self, event: NodeEvent) -> None:
+        for callback in list(self._subscribers):
+            try:
+                callback(event)
+            except Exception:
+                log.exception("node: a subscriber failed on %s", type(event).__name__)
+
+    def _span_changed(self, span: int) -> None:
+        if self._subscribers:
+            self._emit(SpanChanged(at=self.clock.now(), state=self._span(span)))
+
+    def _span(self, span: int) -> SpanState:
+        first = span * self.driver.channels_per_span
+        last = min(first + self.driver.channels_per_span, self.driver.channels)
+        up = self.pool.up(span)
+        idle = LineState.FREE if up else LineState.DOWN
+        bits = self._alarms.get(span, 0)
+        return SpanState(
+            span=span,
+            up=up,
+            alarms=tuple((bit.name or "").lower() for bit in AlarmBit if bits & bit),
+            lines="".join(_LETTERS[self._calls[at].phase] if at in self._calls else idle for at in range(first, last)),
+        )
+
+    def state(self) -> NodeState:
+        """The node now. Cheap; no database."""
+        from offhook import __version__
+
+        self._trim_seizures()
+        stats = self.engine.stats() if self.engine is not None else None
+        return NodeState(
+            node=self.name,
+            version=__version__,
+            health=self._health,
+            reason=self._reason,
+            at=self.clock.now(),
+            started=self._started,
+            driver=self.driver.name,
+            audio=self.engine is not None,
+            spans=tuple(self._span(span) for span in range(self.pool.spans)),
+            channels=self.driver.channels,
+            channels_in_use=self.pool.in_use,
+            channels_peak=self.pool.peak,
+            attempts=self._attempts,
+            calls_per_second=len(self._seizures) / RATE_WINDOW_S,
+            ticks=stats.ticks if stats else 0,
+            late_ticks=stats.late_ticks if stats else 0,
+            events_lost=stats.overruns if stats else 0,
+            spooled=self.store.spooled,
+            reconciled=self._reconciled,
+        )
+
+    async def reconcile(self) -> Reconciliation:
+        """Check that the books add up; a broken sum raises an alarm event."""
+        before = self._running()
+        if self.store.status is StoreStatus.UP:
+            await self.store.flush()
+        books = await self.store.books()
+        now = self._running()
+        found = reconcile(
+            books,
+            Running(
+                calls=max(before.calls, now.calls) + self.store.spooled,
+                reserved=max(before.reserved, now.reserved) + sum(len(d.hopper) for d in self._dialers.values()),
+                dials=now.dials,
+                cleared=now.cleared,
+                in_progress=now.in_progress,
+            ),
+        )
+        self._reconciled = found.ok
+        if not found.ok:
+            self._alarm("reconciliation", "; ".join(found.problems), **found.model_dump(mode="json"))
+        self._judge_health()
+        return found
+
+    def _running(self) -> Running:
+        dialled = sum(call.phase is not CallPhase.DISPOSED and not call.facts.refused for call in self._calls.values())
+        return Running(
+            calls=len(self._owners),
+            reserved=sum(len(dialer.hopper) for dialer in self._dialers.values()),
+            dials=self._dials,
+            cleared=self._cleared,
+            in_progress=dialled,
+        )

@@ -1,0 +1,152 @@
+"""The tables. Instants are whole milliseconds since 1970 UTC; ``docs/database.md`` describes each for those who read them with SQL."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up by itself only in a column of type INTEGER
+
+
+class Base(DeclarativeBase):
+    """Common parent of the tables."""
+
+
+class CampaignRow(Base):
+    """A campaign: what it is, and what the operator wants of it."""
+
+    __tablename__ = "campaign"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    name: Mapped[str] = mapped_column(String(63), unique=True)
+    spec: Mapped[dict[str, object]] = mapped_column(JSON)
+    wanted: Mapped[str] = mapped_column(String(16))
+    revision: Mapped[int] = mapped_column(Integer)  # counts every change, imports included: a running node looks at it
+    created_ms: Mapped[int] = mapped_column(BigInteger)
+    updated_ms: Mapped[int] = mapped_column(BigInteger)
+
+
+class LeadRow(Base):
+    """A number to call in one campaign."""
+
+    __tablename__ = "lead"
+    __table_args__ = (
+        UniqueConstraint("campaign_id", "e164", name="uq_lead_campaign_number"),
+        Index("ix_lead_due", "campaign_id", "state", "zones", "due_ms"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
+    import_id: Mapped[int] = mapped_column(BigInteger)
+    line: Mapped[int] = mapped_column(Integer)
+    raw: Mapped[str] = mapped_column(String(500))
+    e164: Mapped[str] = mapped_column(String(24))
+    region: Mapped[str] = mapped_column(String(3))
+    kind: Mapped[str] = mapped_column(String(16))
+    zones: Mapped[str] = mapped_column(String(500))  # IANA names, blank between them, empty when not known
+    name: Mapped[str] = mapped_column(String(500))
+    extra: Mapped[dict[str, str]] = mapped_column(JSON)
+    state: Mapped[str] = mapped_column(String(8))  # open, reserved (a call is due or in progress), closed
+    due_ms: Mapped[int] = mapped_column(BigInteger)  # not before
+    attempts: Mapped[int] = mapped_column(Integer)
+    tries: Mapped[dict[str, int]] = mapped_column(JSON)  # calls by disposition
+    last: Mapped[str | None] = mapped_column(String(16))  # disposition of the last call
+    reason: Mapped[str] = mapped_column(String(80))  # why it is closed, or due again
+
+
+class JournalRow(Base):
+    """One attempt, written ahead of each step: intent before it is queued, seized before the number is sent, result at its end."""
+
+    __tablename__ = "journal"
+    __table_args__ = (Index("ix_journal_open", "node", sqlite_where=text("result_ms IS NULL"), postgresql_where=text("result_ms IS NULL")),)
+
+    call_id: Mapped[str] = mapped_column(String(36), primary_key=True)  # UUID version 7: grows with time
+    node: Mapped[str] = mapped_column(String(63))
+    campaign_id: Mapped[int] = mapped_column(BigInteger)
+    lead_id: Mapped[int] = mapped_column(BigInteger)
+    channel: Mapped[int] = mapped_column(Integer)
+    dialled: Mapped[str] = mapped_column(String(64))
+    intent_ms: Mapped[int] = mapped_column(BigInteger)
+    seized_ms: Mapped[int | None] = mapped_column(BigInteger)
+    result_ms: Mapped[int | None] = mapped_column(BigInteger)
+    result: Mapped[str | None] = mapped_column(String(16))
+
+
+class CallRow(Base):
+    """A call that is over. Phase times are milliseconds since the line was seized."""
+
+    __tablename__ = "call"
+    __table_args__ = (Index("ix_call_campaign", "campaign_id", "disposition"), Index("ix_call_lead", "lead_id"))
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
+    lead_id: Mapped[int] = mapped_column(ForeignKey("lead.id"))
+    number: Mapped[str] = mapped_column(String(500))
+    dialled: Mapped[str] = mapped_column(String(64))
+    attempt: Mapped[int] = mapped_column(Integer)
+    channel: Mapped[int] = mapped_column(Integer)
+    span: Mapped[int] = mapped_column(Integer)
+    started_ms: Mapped[int] = mapped_column(BigInteger)
+    ended_ms: Mapped[int] = mapped_column(BigInteger)
+    proceeding_ms: Mapped[int | None] = mapped_column(Integer)
+    ringing_ms: Mapped[int | None] = mapped_column(Integer)
+    answered_ms: Mapped[int | None] = mapped_column(Integer)
+    verdict_ms: Mapped[int | None] = mapped_column(Integer)
+    duration_ms: Mapped[int] = mapped_column(BigInteger)
+    billed_ms: Mapped[int] = mapped_column(BigInteger)
+    cause: Mapped[int | None] = mapped_column(Integer)
+    location: Mapped[int | None] = mapped_column(Integer)
+    ended_by: Mapped[str | None] = mapped_column(String(8))
+    disposition: Mapped[str] = mapped_column(String(16))
+    rule: Mapped[str] = mapped_column(String(40))
+    digits: Mapped[str] = mapped_column(String(64))
+    meaning: Mapped[str] = mapped_column(Text)
+    prompt_played_ms: Mapped[int] = mapped_column(Integer)
+    message_left: Mapped[bool]
+    evidence: Mapped[list[object]] = mapped_column(JSON)  # [t_ms, kind, name, detail, value, level_dbm0, confidence] each
+
+
+class ImportRow(Base):
+    """A list that was imported."""
+
+    __tablename__ = "import_report"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
+    at_ms: Mapped[int] = mapped_column(BigInteger)
+    source: Mapped[str] = mapped_column(String(500))
+    encoding: Mapped[str] = mapped_column(String(16))
+    done: Mapped[bool]  # false while its rows are being staged
+    read: Mapped[int] = mapped_column(Integer)
+    accepted: Mapped[int] = mapped_column(Integer)
+    duplicates: Mapped[int] = mapped_column(Integer)
+    rejected: Mapped[int] = mapped_column(Integer)
+    mended: Mapped[int] = mapped_column(Integer)
+
+
+class RejectRow(Base):
+    """A line of a list that was not taken, or was mended."""
+
+    __tablename__ = "reject"
+
+    import_id: Mapped[int] = mapped_column(ForeignKey("import_report.id"), primary_key=True)
+    line: Mapped[int] = mapped_column(Integer, primary_key=True)
+    value: Mapped[str] = mapped_column(String(500))
+    reason: Mapped[str] = mapped_column(String(200))
+    mend: Mapped[str] = mapped_column(String(200))
+
+
+class StagedRow(Base):
+    """Lines of a list on their way in; moved to ``lead`` in one transaction, so that a list is in whole or not at all."""
+
+    __tablename__ = "import_staged"
+
+    import_id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    line: Mapped[int] = mapped_column(Integer, primary_key=True)
+    raw: Mapped[str] = mapped_column(String(500))
+    e164: Mapped[str] = mapped_column(String(24))
+    region: Mapped[str] = mapped_column(String(3))
+    kind: Mapped[str] = mapped_column(String(16))
+    zones: Mapped[str] = mapped_column(String(500))
+    name: Mapped[str] = mapped_column(String(500))
+    extra: Mapped[dict[str, str]] = mapped_column(JSON)

@@ -1,0 +1,633 @@
+"""What the node asks of the database. Every method is one transaction; writes go through one writer, reads beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import Connection, Table, bindparam, case, delete, event, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from offhook.clock import Clock
+from offhook.disposition import Disposition
+from offhook.errors import CampaignError, StoreError
+from offhook.lists import Row as ListRow
+from offhook.messages import CallFact, CallRecord, CampaignSpec, ImportProblem, ImportReport, Wanted
+from offhook.reconcile import Books
+from offhook.store.models import Base, CallRow, CampaignRow, ImportRow, JournalRow, LeadRow, RejectRow, StagedRow
+from offhook.store.schema import upgrade
+from offhook.store.writer import Row, StoreStatus, Writer, read_spool
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+def _table(model: type[Base]) -> Table:
+    return cast(Table, model.__table__)
+
+
+_campaign, _lead, _journal, _call = _table(CampaignRow), _table(LeadRow), _table(JournalRow), _table(CallRow)
+_import, _reject, _staged = _table(ImportRow), _table(RejectRow), _table(StagedRow)
+
+STAGE_ROWS = 2000
+"""Rows of a list written at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """A lead that is reserved for a call."""
+
+    id: int
+    call_id: str
+    raw: str
+    e164: str
+    region: str
+    kind: str
+    zones: tuple[str, ...]
+    name: str
+    attempts: int  # made before this one
+    tries: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A campaign as stored."""
+
+    id: int
+    spec: CampaignSpec
+    wanted: Wanted
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Leads and calls of one campaign."""
+
+    leads: int
+    closed: int
+    reserved: int
+    outcomes: dict[Disposition, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Open leads of one set of zones."""
+
+    zones: tuple[str, ...]  # empty: not known
+    first_ms: int  # earliest time at which one is due
+    leads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A call whose line was seized before the node died, and whose result never came."""
+
+    call_id: str
+    campaign_id: int
+    lead_id: int
+    channel: int
+    dialled: str
+    seized_ms: int
+    number: str
+    attempts: int
+    tries: dict[str, int]
+
+
+def _apply(connection: Connection, rows: Mapping[str, Sequence[Row]]) -> None:
+    """Write rows by kind; the order of the kinds is the order of a call's life."""
+    if found := rows.get("seized"):
+        connection.execute(
+            update(_journal)
+            .where(_journal.c.call_id == bindparam("id"))
+            .values(seized_ms=bindparam("at"), channel=bindparam("on"), dialled=bindparam("sent")),
+            list(found),
+        )
+    if found := rows.get("result"):
+        make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        connection.execute(make(_call).on_conflict_do_nothing(index_elements=["id"]), [r["call"] for r in found])  # a spool may repeat
+        connection.execute(
+            update(_journal).where(_journal.c.call_id == bindparam("id")).values(result_ms=bindparam("at"), result=bindparam("what")),
+            [{"id": r["call"]["id"], "at": r["call"]["ended_ms"], "what": r["call"]["disposition"]} for r in found],
+        )
+        connection.execute(
+            update(_lead)
+            .where(_lead.c.id == bindparam("lead"))
+            .values(
+                state=bindparam("to"),
+                due_ms=bindparam("due"),
+                attempts=bindparam("made"),
+                tries=bindparam("counts", type_=_lead.c.tries.type),
+                last=bindparam("what"),
+                reason=bindparam("why"),
+            ),
+            [r["lead"] for r in found],
+        )
+    if found := rows.get("release"):
+        connection.execute(delete(_journal).where(_journal.c.call_id == bindparam("id")), [{"id": r["id"]} for r in found])
+        connection.execute(
+            update(_lead).where(_lead.c.id == bindparam("lead"), _lead.c.state == "reserved").values(state="open"),
+            [{"lead": r["lead"]} for r in found],
+        )
+
+
+def result_row(record: CallRecord, campaign_id: int, state: str, due_ms: int, tries: Mapping[str, int], why: str) -> Row:
+    """A finished call and what becomes of its lead, as the writer takes it: plain values that also fit a spool file."""
+    call = record.model_dump(mode="json", exclude={"campaign", "started", "ended", "evidence"}, exclude_defaults=False)
+    assert record.started is not None and record.ended is not None
+    call["campaign_id"] = campaign_id
+    call["started_ms"] = _ms(record.started)
+    call["ended_ms"] = _ms(record.ended)
+    call["evidence"] = [[f.t_ms, f.kind, f.name, f.detail, f.value, f.level_dbm0, f.confidence] for f in record.evidence]
+    lead = {
+        "lead": record.lead_id,
+        "to": state,
+        "due": due_ms,
+        "made": record.attempt,
+        "counts": dict(tries),
+        "what": call["disposition"],
+        "why": why,
+    }
+    return {"call": call, "lead": lead}
+
+
+def _ms(when: dt.datetime) -> int:
+    return round(when.timestamp() * 1000)
+
+
+def instant(ms: int) -> dt.datetime:
+    """Stored milliseconds as a date."""
+    return dt.datetime.fromtimestamp(ms / 1000, dt.UTC)
+
+
+class Store:
+    """An open database. Make it with :meth:`open`, end it with :meth:`close`."""
+
+    def __init__(self, engine: AsyncEngine, writer: Writer, clock: Clock) -> None:
+        self._engine = engine
+        self._writer = writer
+        self._clock = clock
+        self._task: asyncio.Task[None] | None = None
+        self.on_status: Callable[[StoreStatus, str], None] = lambda status, reason: None
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        clock: Clock,
+        *,
+        spool: Path,
+        retry_s: float = 10.0,
+        linger_s: float = 0.02,
+        busy_ms: int = 2000,
+        durable: bool = True,
+    ) -> Store:
+        """Open, create or migrate the database at *url*, and write what an earlier run left in the spool file.
+
+        Args:
+            url: ``sqlite+aiosqlite:///path`` or ``postgresql+psycopg://user@host/name``.
+            clock: Held while the database works.
+            spool: File for results that cannot be written; beside the data, kept over a restart.
+            retry_s: How long a failed write is tried again before the store is down.
+            linger_s: How long results may gather for one transaction.
+            busy_ms: How long SQLite waits for another process's lock at each try.
+            durable: Sync every transaction to the disk. Only simulations do without.
+
+        Raises:
+            StoreError: It cannot be opened, or is not offhook's.
+        """
+        try:
+            parsed = make_url(url)
+            if parsed.get_backend_name() == "sqlite" and parsed.database:
+                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            spool.parent.mkdir(parents=True, exist_ok=True)
+            engine = create_async_engine(parsed, pool_pre_ping=False)
+        except (ArgumentError, ImportError, OSError) as error:
+            raise StoreError(f"[database] url = {url!r}: {error}") from error
+        shown = parsed.render_as_string(hide_password=True)
+        if parsed.get_backend_name() == "sqlite":
+            _sqlite_pragmas(engine, busy_ms, durable)
+        store: Store | None = None
+
+        def status(now: StoreStatus, reason: str) -> None:
+            if store is not None:
+                store.on_status(now, reason)
+
+        writer = Writer(engine, _apply, clock, spool, retry_s, linger_s, status)
+        try:
+            with clock.hold():
+                async with engine.begin() as connection:
+                    await connection.run_sync(upgrade)
+                left = read_spool(spool)
+                if left:
+                    async with engine.begin() as connection:
+                        await connection.run_sync(_apply, {"result": [row for kind, row in left if kind == "result"]})
+                    log.warning("store: %d results of an earlier run were written from %s", len(left), spool)
+                    spool.unlink()  # noqa: ASYNC240 - once, at the start
+        except (SQLAlchemyError, OSError) as error:
+            await engine.dispose()
+            raise StoreError(f"{shown}: cannot be opened: {getattr(error, 'orig', None) or error}") from error
+        except StoreError:
+            await engine.dispose()
+            raise
+        store = cls(engine, writer, clock)
+        store._task = asyncio.create_task(writer.run(), name="store writer")
+        return store
+
+    async def close(self) -> None:
+        """Write what is left, then close every connection."""
+        self._writer.close()
+        if self._task is not None:
+            await self._task
+        with self._clock.hold():
+            await self._engine.dispose()
+
+    @property
+    def status(self) -> StoreStatus:
+        """Is the database there?"""
+        return self._writer.status
+
+    @property
+    def spooled(self) -> int:
+        """Results kept outside the database."""
+        return self._writer.spooled
+
+    @property
+    def commits(self) -> int:
+        """Transactions written."""
+        return self._writer.commits
+
+    async def _read(self, work: Callable[[Connection], T]) -> T:
+        try:
+            with self._clock.hold():
+                async with self._engine.connect() as connection:
+                    return await connection.run_sync(work)
+        except SQLAlchemyError as error:
+            raise StoreError(f"the database cannot be read: {getattr(error, 'orig', None) or error}") from error
+
+    # -- campaigns ------------------------------------------------------------------------------------------------------------------
+
+    async def create_campaign(self, spec: CampaignSpec) -> Stored:
+        """Add a campaign, idle. CampaignError when the name is taken."""
+        now = _ms(self._clock.now())
+
+        def work(connection: Connection) -> int:
+            values = {
+                "name": spec.name,
+                "spec": spec.model_dump(mode="json"),
+                "wanted": Wanted.IDLE.value,
+                "revision": 1,
+                "created_ms": now,
+                "updated_ms": now,
+            }
+            key = connection.execute(insert(_campaign).values(values)).inserted_primary_key
+            assert key is not None
+            return int(key[0])
+
+        try:
+            return Stored(await self._writer.work(work), spec, Wanted.IDLE, 1)
+        except IntegrityError as error:
+            raise CampaignError(f"campaign '{spec.name}' exists already; choose another name or update it") from error
+
+    async def change_campaign(self, name: str, spec: CampaignSpec | None = None, wanted: Wanted | None = None) -> None:
+        """Store what changed. CampaignError when there is no such campaign."""
+        values: dict[str, Any] = {"revision": _campaign.c.revision + 1, "updated_ms": _ms(self._clock.now())}
+        if spec is not None:
+            values["spec"] = spec.model_dump(mode="json")
+        if wanted is not None:
+            values["wanted"] = wanted.value
+
+        def work(connection: Connection) -> int:
+            return connection.execute(update(_campaign).where(_campaign.c.name == name).values(values)).rowcount
+
+        if not await self._writer.work(work):
+            raise CampaignError(f"no campaign '{name}'")
+
+    async def campaigns(self) -> list[Stored]:
+        """All campaigns, by name."""
+
+        def work(connection: Connection) -> list[Stored]:
+            rows = connection.execute(select(_campaign).order_by(_campaign.c.name))
+            return [Stored(r.id, CampaignSpec.model_validate(r.spec), Wanted(r.wanted), r.revision) for r in rows]
+
+        return await self._read(work)
+
+    async def revisions(self) -> dict[str, int]:
+        """Change counter of every campaign; cheap, asked every second."""
+
+        def work(connection: Connection) -> dict[str, int]:
+            return {r.name: r.revision for r in connection.execute(select(_campaign.c.name, _campaign.c.revision))}
+
+        return await self._read(work)
+
+    async def counts(self, campaign_id: int) -> Counts:
+        """Leads and outcomes."""
+
+        def work(connection: Connection) -> Counts:
+            leads = connection.execute(
+                select(_lead.c.state, func.count()).where(_lead.c.campaign_id == campaign_id).group_by(_lead.c.state)
+            )
+            by_state: dict[str, int] = {r[0]: r[1] for r in leads}
+            calls = connection.execute(
+                select(_call.c.disposition, func.count()).where(_call.c.campaign_id == campaign_id).group_by(_call.c.disposition)
+            )
+            return Counts(
+                sum(by_state.values()), by_state.get("closed", 0), by_state.get("reserved", 0), {Disposition(r[0]): r[1] for r in calls}
+            )
+
+        return await self._read(work)
+
+    # -- leads and the journal ------------------------------------------------------------------------------------------------------
+
+    async def due(self, campaign_id: int) -> list[Due]:
+        """Open leads by zone."""
+
+        def work(connection: Connection) -> list[Due]:
+            rows = connection.execute(
+                select(_lead.c.zones, func.min(_lead.c.due_ms), func.count())
+                .where(_lead.c.campaign_id == campaign_id, _lead.c.state == "open")
+                .group_by(_lead.c.zones)
+            )
+            return [Due(tuple(r[0].split()), r[1], r[2]) for r in rows]
+
+        return await self._read(work)
+
+    async def reserve(
+        self, node: str, campaign_id: int, zones: Iterable[tuple[str, ...]], limit: int, make_id: Callable[[], str]
+    ) -> list[Lead]:
+        """Take up to *limit* leads that are due and in one of *zones*, and journal the intent to call each."""
+        now = _ms(self._clock.now())
+        keys = [" ".join(z) for z in zones]
+
+        def work(connection: Connection) -> list[Lead]:
+            found: list[Any] = []
+            for key in keys:
+                query = (
+                    select(_lead)
+                    .where(_lead.c.campaign_id == campaign_id, _lead.c.state == "open", _lead.c.zones == key, _lead.c.due_ms <= now)
+                    .order_by(_lead.c.due_ms, _lead.c.id)
+                    .limit(limit - len(found))
+                    .with_for_update(skip_locked=True)
+                )
+                found += connection.execute(query).fetchall()
+                if len(found) >= limit:
+                    break
+            leads = [
+                Lead(r.id, make_id(), r.raw, r.e164, r.region, r.kind, tuple(r.zones.split()), r.name, r.attempts, dict(r.tries))
+                for r in found
+            ]
+            if leads:
+                connection.execute(
+                    insert(_journal),
+                    [
+                        {
+                            "call_id": lead.call_id,
+                            "node": node,
+                            "campaign_id": campaign_id,
+                            "lead_id": lead.id,
+                            "channel": -1,
+                            "dialled": "",
+                            "intent_ms": now,
+                            "seized_ms": None,
+                            "result_ms": None,
+                            "result": None,
+                        }
+                        for lead in leads
+                    ],
+                )
+                connection.execute(
+                    update(_lead).where(_lead.c.id == bindparam("lead")).values(state="reserved"), [{"lead": lead.id} for lead in leads]
+                )
+            return leads
+
+        return await self._writer.work(work)
+
+    async def seized(self, call_id: str, channel: int, dialled: str) -> None:
+        """Journal that the line is about to be seized; the number may be sent once this returns."""
+        await self._writer.write([("seized", {"id": call_id, "at": _ms(self._clock.now()), "on": channel, "sent": dialled})])
+
+    def result(self, row: Row) -> None:
+        """Store a finished call, see :func:`result_row`. Never fails, never loses it."""
+        self._writer.keep([("result", row)])
+
+    def release(self, leads: Iterable[Lead]) -> None:
+        """Give back leads that were reserved and whose number was not sent."""
+        rows: list[tuple[str, Row]] = [("release", {"id": lead.call_id, "lead": lead.id}) for lead in leads]
+        if rows:
+            self._writer.keep(rows)
+
+    async def flush(self) -> None:
+        """Return when everything kept so far is written."""
+        await self._writer.write([])
+
+    async def recover(self, node: str) -> list[Lost]:
+        """After a crash: give back leads whose number was never sent; return those whose line was seized."""
+
+        def work(connection: Connection) -> list[Lost]:
+            mine = [_journal.c.node == node, _journal.c.result_ms.is_(None)]
+            unsent = select(_journal.c.lead_id).where(*mine, _journal.c.seized_ms.is_(None))
+            connection.execute(update(_lead).where(_lead.c.id.in_(unsent), _lead.c.state == "reserved").values(state="open"))
+            connection.execute(delete(_journal).where(*mine, _journal.c.seized_ms.is_(None)))
+            rows = connection.execute(
+                select(_journal, _lead.c.raw, _lead.c.attempts, _lead.c.tries).join(_lead, _lead.c.id == _journal.c.lead_id).where(*mine)
+            )
+            return [
+                Lost(r.call_id, r.campaign_id, r.lead_id, r.channel, r.dialled, r.seized_ms, r.raw, r.attempts, dict(r.tries)) for r in rows
+            ]
+
+        return await self._writer.work(work)
+
+    async def books(self) -> Books:
+        """The sums that must agree, read at one moment."""
+
+        def work(connection: Connection) -> Books:
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN")  # pysqlite would read each query's own moment
+            else:
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            done = case((_journal.c.result_ms.is_not(None), 1), else_=0)
+            seized = case((_journal.c.result_ms.is_(None) & _journal.c.seized_ms.is_not(None), 1), else_=0)
+            row = connection.execute(select(func.count(), func.sum(done), func.sum(seized)).select_from(_journal)).one()
+            results = connection.execute(
+                select(_journal.c.result, func.count()).where(_journal.c.result_ms.is_not(None)).group_by(_journal.c.result)
+            )
+            calls = connection.execute(select(_call.c.disposition, func.count()).group_by(_call.c.disposition))
+            return Books(
+                intents=int(row[0]),
+                results=int(row[1] or 0),
+                seized=int(row[2] or 0),
+                by_journal={Disposition(r[0]): r[1] for r in results},
+                by_call={Disposition(r[0]): r[1] for r in calls},
+            )
+
+        return await self._read(work)
+
+    # -- calls ----------------------------------------------------------------------------------------------------------------------
+
+    async def calls(self, campaign: str | None, limit: int) -> list[CallRecord]:
+        """The latest calls, newest first, without evidence."""
+        columns = [c for c in _call.c if c.name != "evidence"]
+
+        def work(connection: Connection) -> list[CallRecord]:
+            query = select(*columns, _campaign.c.name.label("campaign")).join(_campaign, _campaign.c.id == _call.c.campaign_id)
+            if campaign is not None:
+                query = query.where(_campaign.c.name == campaign)
+            return [_record(r) for r in connection.execute(query.order_by(_call.c.id.desc()).limit(limit))]
+
+        return await self._read(work)
+
+    async def call(self, call_id: str) -> CallRecord | None:
+        """One call with its evidence."""
+
+        def work(connection: Connection) -> CallRecord | None:
+            query = select(_call, _campaign.c.name.label("campaign")).join(_campaign, _campaign.c.id == _call.c.campaign_id)
+            row = connection.execute(query.where(_call.c.id == call_id)).one_or_none()
+            return None if row is None else _record(row, tuple(_fact(f) for f in row.evidence))
+
+        return await self._read(work)
+
+    # -- lists ----------------------------------------------------------------------------------------------------------------------
+
+    async def begin_import(self, campaign_id: int, source: str, encoding: str) -> int:
+        """Open an import; its rows are staged until :meth:`finish_import`."""
+        values = {
+            "campaign_id": campaign_id,
+            "at_ms": _ms(self._clock.now()),
+            "source": source,
+            "encoding": encoding,
+            "done": False,
+            "read": 0,
+            "accepted": 0,
+            "duplicates": 0,
+            "rejected": 0,
+            "mended": 0,
+        }
+
+        def work(connection: Connection) -> int:
+            key = connection.execute(insert(_import).values(values)).inserted_primary_key
+            assert key is not None
+            return int(key[0])
+
+        return await self._writer.work(work)
+
+    async def stage(self, import_id: int, rows: Sequence[ListRow]) -> None:
+        """Write rows of a list where nothing sees them yet."""
+        values = [
+            {
+                "import_id": import_id,
+                "line": r.line,
+                "raw": r.raw,
+                "e164": r.number.e164,
+                "region": r.number.region,
+                "kind": r.number.kind,
+                "zones": " ".join(r.number.zones),
+                "name": r.name,
+                "extra": r.extra,
+            }
+            for r in rows
+        ]
+        if values:
+            await self._writer.work(lambda connection: connection.execute(insert(_staged), values).rowcount)
+
+    async def staged_duplicates(self, import_id: int, campaign_id: int) -> list[tuple[int, str]]:
+        """Lines whose number the campaign has already, with the number as it stood there."""
+
+        def work(connection: Connection) -> list[tuple[int, str]]:
+            query = (
+                select(_staged.c.line, _staged.c.raw)
+                .join(_lead, (_lead.c.e164 == _staged.c.e164) & (_lead.c.campaign_id == campaign_id))
+                .where(_staged.c.import_id == import_id)
+            )
+            return [(r[0], r[1]) for r in connection.execute(query)]
+
+        return await self._read(work)
+
+    async def finish_import(self, import_id: int, campaign_id: int, report: ImportReport) -> int:
+        """Move the staged rows into the campaign, with the report, in one transaction. Returns the leads added."""
+
+        def work(connection: Connection) -> int:
+            known = select(_lead.c.e164).where(_lead.c.campaign_id == campaign_id, _lead.c.e164 == _staged.c.e164)
+            blank = {"state": "open", "due_ms": 0, "attempts": 0, "last": None, "reason": ""}
+            taken = ["import_id", "line", "raw", "e164", "region", "kind", "zones", "name", "extra"]
+            rows = select(
+                bindparam("cid", campaign_id, type_=_lead.c.campaign_id.type),
+                *(_staged.c[name] for name in taken),
+                *(bindparam(f"p_{name}", value, type_=_lead.c[name].type) for name, value in blank.items()),
+                bindparam("p_tries", {}, type_=_lead.c.tries.type),
+            ).where(_staged.c.import_id == import_id, ~known.exists())
+            added = connection.execute(
+                insert(_lead).from_select(["campaign_id", *taken, *blank, "tries"], rows.order_by(_staged.c.line))
+            ).rowcount
+            connection.execute(delete(_staged).where(_staged.c.import_id == import_id))
+            problems = {p.line: p for p in report.problems}  # one a line
+            if problems:
+                connection.execute(
+                    insert(_reject),
+                    [
+                        {"import_id": import_id, "line": p.line, "value": p.value[:500], "reason": p.reason[:200], "mend": p.mend[:200]}
+                        for p in problems.values()
+                    ],
+                )
+            figures = {"read", "duplicates", "rejected", "mended"}
+            connection.execute(
+                update(_import).where(_import.c.id == import_id).values(done=True, accepted=added, **report.model_dump(include=figures))
+            )
+            connection.execute(update(_campaign).where(_campaign.c.id == campaign_id).values(revision=_campaign.c.revision + 1))
+            return added
+
+        return await self._writer.work(work)
+
+    async def drop_imports(self, import_id: int | None = None) -> None:
+        """Forget an import that failed; None: all that a dead process left."""
+
+        def work(connection: Connection) -> None:
+            which = [_import.c.done.is_(False)] if import_id is None else [_import.c.id == import_id]
+            ids = select(_import.c.id).where(*which)
+            connection.execute(delete(_staged).where(_staged.c.import_id.in_(ids)))
+            connection.execute(delete(_import).where(*which))
+
+        await self._writer.work(work)
+
+    async def problems(self, import_id: int) -> list[ImportProblem]:
+        """The lines of an import that were not taken or were mended."""
+
+        def work(connection: Connection) -> list[ImportProblem]:
+            rows = connection.execute(select(_reject).where(_reject.c.import_id == import_id).order_by(_reject.c.line))
+            return [ImportProblem(line=r.line, value=r.value, reason=r.reason, mend=r.mend) for r in rows]
+
+        return await self._read(work)
+
+
+def _record(row: Any, evidence: tuple[CallFact, ...] = ()) -> CallRecord:
+    values = dict(row._mapping)
+    values["started"], values["ended"] = instant(values.pop("started_ms")), instant(values.pop("ended_ms"))
+    values.pop("campaign_id")
+    values["evidence"] = evidence
+    return CallRecord.model_validate(values)
+
+
+def _fact(stored: list[Any]) -> CallFact:
+    t_ms, kind, name, detail, value, level, confidence = stored
+    return CallFact(t_ms=t_ms, kind=kind, name=name, detail=detail, value=value, level_dbm0=level, confidence=confidence)
+
+
+def _sqlite_pragmas(engine: AsyncEngine, busy_ms: int, durable: bool) -> None:
+    @event.listens_for(engine.sync_engine, "connect")
+    def connect(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        for pragma in (
+            f"busy_timeout={busy_ms}",
+            "journal_mode=WAL",
+            f"synchronous={'FULL' if durable else 'OFF'}",
+            "foreign_keys=ON",
+            "cache_size=-4096",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
