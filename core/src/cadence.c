@@ -1,0 +1,447 @@
+/* Supervisory tones by frequency and cadence (ITU-T E.180), against the rows of the channel's plan.
+ *
+ * The tracker's tones and the gaps between them are a list. A row explains the list's newest part as far back as lengths and frequencies
+ * agree with its own pattern in some phase. The rows that explain most are alive; a verdict is given as soon as those alive agree on the
+ * tone's name and enough was heard:
+ *   continuous    1 s of it, and longer than any burst of another row alive
+ *   long gaps     the burst, and 0.45 of its gap (at most 2 s), so that no shorter gap can be meant
+ *   the others    a burst, its gap and the start of the next burst, 550 ms in all
+ * Rows that callers do not hear before answer (call waiting, intrusion, payphone ...) never hold up the five call results.
+ *
+ * Why not pitch alone: in China busy (350/350 ms) and congestion (700/700 ms) are both 450 Hz. Why not cadence alone: any regular sound
+ * would be busy. Lengths are taken within 10 % and 14 ms, frequencies within 1.8 % and 27 Hz; between rows the nearest wins. */
+#include "lane.h"
+
+#define CONTINUOUS (1000 * OH_MS)
+#define EVIDENCE   (550 * OH_MS)
+#define LONG_GAP   1500 /* ms */
+
+/* Names a caller hears as the result of a call; only these may hold up each other. */
+static bool is_main(int tone) {
+    return tone == OH_TONE_DIAL || tone == OH_TONE_RINGBACK || tone == OH_TONE_BUSY || tone == OH_TONE_CONGESTION ||
+           tone == OH_TONE_UNOBTAINABLE;
+}
+
+static int priority(int tone) {
+    static const uint8_t order[] = {OH_TONE_BUSY,         OH_TONE_DIAL,         OH_TONE_RINGBACK,    OH_TONE_CONGESTION,
+                                    OH_TONE_UNOBTAINABLE, OH_TONE_DIAL_SPECIAL, OH_TONE_DIAL_RECALL, OH_TONE_DIAL_SECOND};
+    for (int i = 0; i < (int)sizeof order; i++)
+        if (order[i] == tone)
+            return i;
+    return (int)sizeof order + tone;
+}
+
+static float tolerance_hz(float hz) {
+    return 27 + 0.018f * hz;
+}
+
+/* Distance of the heard tone from the segment's sines: 0 exact, 1 at the limit, above 1 not this one. */
+static float pitch_off(const struct oh_seg *seg, const oh_segment *want) {
+    float f0 = seg->dhz[0] * 0.1f, f1 = seg->dhz[1] * 0.1f;
+    float lo = want->hz[0], hi = want->hz[0];
+    int n = 0;
+    for (int i = 0; i < 4 && want->hz[i]; i++, n++) {
+        lo = oh_minf(lo, want->hz[i]);
+        hi = oh_maxf(hi, want->hz[i]);
+    }
+    if (n == 0 || n > 3)
+        return 9;
+    float slack = seg->flags & OH_SEG_EARLY ? 1.4f : 1;
+    if (seg->flags & OH_SEG_EARLY && (n > 1 || want->am_hz)) { /* too short yet to tell two sines apart */
+        float below = f0 - lo, above = (f1 > 0 ? f1 : f0) - hi, tol = tolerance_hz(hi);
+        return below < -tol || above > tol ? 9 : 0.5f;
+    }
+    if (n == 1 && !want->am_hz) {
+        float off = oh_absf(f0 - lo) / (tolerance_hz(lo) * slack);
+        if (f1 > 0) /* a second sine does not belong here; sway may make one up while the tone is young */
+            return seg->flags & OH_SEG_EARLY && oh_absf((f0 + f1) / 2 - lo) < tolerance_hz(lo) ? 0.9f : 9;
+        return seg->am_dhz ? off + 0.3f : off;
+    }
+    if (n == 1) { /* modulated: carrier and side lines, or its side lines alone, or too shallow to show */
+        float am = want->am_hz;
+        if (seg->am_dhz)
+            return oh_absf(f0 - lo) / tolerance_hz(lo) + (oh_absf(seg->am_dhz * 0.1f - am) > 0.3f * am + 3 ? 0.4f : 0);
+        if (f1 > 0)
+            return oh_absf(f1 - f0 - 2 * am) < 0.3f * am + 4 || oh_absf(f1 - f0 - am) < 0.3f * am + 4
+                       ? oh_minf(oh_absf((f0 + f1) / 2 - lo), oh_minf(oh_absf(f0 - lo), oh_absf(f1 - lo))) / tolerance_hz(lo)
+                       : 9;
+        return oh_absf(f0 - lo) / tolerance_hz(lo) + (seg->flags & OH_SEG_BEAT ? 0.1f : 0.4f);
+    }
+    float middle = (lo + hi) / 2;
+    if (seg->am_dhz) /* three lines: a triple, or a pair that beats */
+        return oh_absf(f0 - middle) / tolerance_hz(middle) + (n == 3 ? 0 : 0.5f);
+    if (f1 > 0)
+        return oh_maxf(oh_absf(f0 - lo) / tolerance_hz(lo), oh_absf(f1 - hi) / tolerance_hz(hi)) / slack;
+    if (hi - lo <= 60 && seg->flags & OH_SEG_BEAT)
+        return oh_absf(f0 - middle) / tolerance_hz(middle) + 0.2f;
+    if (hi - lo <= 32)
+        return oh_absf(f0 - middle) / tolerance_hz(middle) + 0.6f;
+    return 9;
+}
+
+static bool is_gap(const oh_segment *s) {
+    return s->hz[0] == 0;
+}
+
+static uint32_t slack_of(const oh_segment *s) {
+    return (uint32_t)s->duration_ms * OH_MS / 10 + 14 * OH_MS;
+}
+
+/* A row against the list. */
+struct fit {
+    int matched;   /* stretches explained, the one that lasts included */
+    int whole;     /* of these, complete and not cut */
+    int position;  /* of the one that lasts */
+    float off;     /* mean distance of lengths and frequencies, 0 exact, 1 at the limit */
+    uint32_t span; /* samples explained */
+};
+
+static float length_off(uint32_t samples, const oh_segment *want, bool fuzzy) {
+    uint32_t wish = (uint32_t)want->duration_ms * OH_MS;
+    float off = oh_absf((float)samples - (float)wish);
+    return off / (float)(slack_of(want) + (fuzzy ? 40 * OH_MS : 0));
+}
+
+static struct fit explain(const struct oh_cadence *c, const oh_tone_spec *row, int i, int p, struct fit fit);
+
+/* Walk back from pattern position p, explaining complete stretch i and those before it. */
+static struct fit walk(const struct oh_cadence *c, const oh_tone_spec *row, int i, int p, struct fit fit) {
+    int total = row->once + row->loop;
+    if (i < 0)
+        return fit;
+    if (p == row->once && row->loop) {
+        struct fit around = explain(c, row, i, total - 1, fit);
+        if (row->once == 0)
+            return around;
+        struct fit entered = explain(c, row, i, row->once - 1, fit); /* the loop was just entered */
+        return entered.matched > around.matched ? entered : around;
+    }
+    return p > 0 ? explain(c, row, i, p - 1, fit) : fit;
+}
+
+/* Explain complete stretch i by position p, then go on. */
+static struct fit explain(const struct oh_cadence *c, const oh_tone_spec *row, int i, int p, struct fit fit) {
+    const oh_segment *want = &row->segments[p];
+    const struct oh_seg *seg = &c->segs[i];
+    bool tone = seg->flags & OH_SEG_TONE;
+    if (tone == is_gap(want) || want->duration_ms == 0)
+        return fit;
+    float pitch = tone ? pitch_off(seg, want) : 0;
+    if (pitch > 1)
+        return fit;
+    uint32_t samples = seg->end - seg->start;
+    float length = length_off(samples, want, seg->flags & OH_SEG_FUZZY);
+    if (seg->flags & OH_SEG_CUT) {
+        if (samples > (uint32_t)want->duration_ms * OH_MS && length > 1)
+            return fit;
+        fit.matched++;
+        fit.span += samples;
+        return fit; /* nothing is known of what was before */
+    }
+    if (length > 1)
+        return fit;
+    fit.off = (fit.off * (float)(fit.whole + 1) + length + 0.5f * pitch) / (float)(fit.whole + 2);
+    fit.matched++;
+    fit.whole++;
+    fit.span += samples;
+    return walk(c, row, i - 1, p, fit);
+}
+
+static struct fit fit_row(const struct oh_cadence *c, const oh_tone_spec *row, const struct oh_seg *last) {
+    struct fit best = {0};
+    int total = row->once + row->loop;
+    bool tone = last->flags & OH_SEG_TONE;
+    uint32_t lasts = last->end - last->start;
+    for (int p = 0; p < total; p++) {
+        const oh_segment *want = &row->segments[p];
+        if (tone == is_gap(want))
+            continue;
+        float pitch = tone ? pitch_off(last, want) : 0;
+        if (pitch > 1)
+            continue;
+        if (want->duration_ms && lasts > (uint32_t)want->duration_ms * OH_MS + slack_of(want))
+            continue;
+        struct fit fit = {.matched = 1, .position = p, .off = pitch * 0.5f, .span = lasts};
+        fit = walk(c, row, c->count - 1, p, fit);
+        if (fit.matched > best.matched || (fit.matched == best.matched && fit.off < best.off))
+            best = fit;
+    }
+    return best;
+}
+
+static uint32_t longest(const oh_tone_spec *row, bool gap) {
+    uint32_t most = 0;
+    for (int i = 0; i < row->once + row->loop; i++)
+        if (is_gap(&row->segments[i]) == gap) {
+            uint32_t ms = row->segments[i].duration_ms ? row->segments[i].duration_ms : (gap ? 0 : 3600 * 1000u);
+            most = ms > most ? ms : most;
+        }
+    return most * OH_MS;
+}
+
+/* Enough was heard to say this row. */
+static bool enough(const oh_tone_spec *row, const struct fit *fit, const struct oh_cadence *c, const struct oh_seg *last) {
+    const oh_segment *want = &row->segments[fit->position];
+    uint32_t lasts = last->end - last->start;
+    bool tone = last->flags & OH_SEG_TONE;
+    if (tone && want->duration_ms == 0)
+        return lasts >= CONTINUOUS || (fit->whole >= 5 && lasts >= 300 * OH_MS);
+    if (!tone && want->duration_ms >= LONG_GAP) {
+        uint32_t need = (uint32_t)want->duration_ms * OH_MS * 45 / 100;
+        const struct oh_seg *before = &c->segs[c->count - 1];
+        bool known = fit->whole >= 1 && !(before->flags & OH_SEG_CUT);
+        return known && lasts >= (need < 2000 * OH_MS ? need : 2000u * OH_MS);
+    }
+    int wanted = is_main(row->tone) ? 2 : 4;
+    return tone && fit->whole >= wanted && fit->span >= EVIDENCE && lasts >= 30 * OH_MS;
+}
+
+static bool same_pattern(const oh_tone_spec *a, const oh_tone_spec *b) {
+    if (a->once != b->once || a->loop != b->loop)
+        return false;
+    for (int i = 0; i < a->once + a->loop; i++)
+        if (memcmp(a->segments[i].hz, b->segments[i].hz, sizeof a->segments[i].hz) != 0 ||
+            a->segments[i].duration_ms != b->segments[i].duration_ms || a->segments[i].am_hz != b->segments[i].am_hz)
+            return false;
+    return true;
+}
+
+static void drop_oldest(struct oh_cadence *c, int n) {
+    memmove(c->segs, c->segs + n, sizeof c->segs[0] * (size_t)(c->count - n));
+    c->count = (uint8_t)(c->count - n);
+}
+
+static void push(struct oh_cadence *c, const struct oh_seg *seg) {
+    if (c->count == OH_CADENCE_SEGS)
+        drop_oldest(c, 2);
+    c->segs[c->count++] = *seg;
+}
+
+static void measure(const struct oh_cadence *c, const struct oh_seg *last, oh_event *e) {
+    const struct oh_seg *tone = last->flags & OH_SEG_TONE ? last : &c->segs[c->count - 1];
+    e->level_cdbm0 = tone->level_cdbm0;
+    e->freq_dhz[0] = tone->dhz[0];
+    e->freq_dhz[1] = tone->dhz[1];
+    int from = c->count > 4 ? c->count - 4 : 0;
+    if (c->count && !(c->segs[from].flags & OH_SEG_TONE))
+        from++;
+    for (int i = 0; i < 4; i++) {
+        uint32_t samples = 0;
+        if (from + i < c->count)
+            samples = c->segs[from + i].end - c->segs[from + i].start;
+        else if (from + i == c->count)
+            samples = last->end - last->start;
+        e->cadence_ms[i] = (uint16_t)(samples / OH_MS < 65535 ? samples / OH_MS : 65535);
+    }
+}
+
+static void say_end(const struct oh_ear_call *call) {
+    struct oh_cadence *c = &call->lane->cadence;
+    if (!c->reported)
+        return;
+    oh_event e = oh_ear_event(OH_EVENT_TONE_END, c->reported, NULL);
+    e.row = c->row;
+    e.level_cdbm0 = c->level;
+    e.at_sample = call->lane->now - (uint32_t)((uint32_t)call->lane->now - c->last_tone_end);
+    e.value = (c->last_tone_end - c->onset) / OH_MS;
+    c->reported = 0;
+    oh_ear_raise(call, &e, c->onset);
+}
+
+static void hint_ringback(const struct oh_ear_call *call, const struct oh_seg *last) {
+    struct oh_cadence *c = &call->lane->cadence;
+    const oh_tone_plan *plan = call->lane->plan;
+    if (c->hinted || c->reported || !(last->flags & OH_SEG_TONE) || last->end - last->start < 170 * OH_MS || last->purity < 60)
+        return;
+    c->hinted = 1;
+    int rivals = 0, row = -1;
+    for (int i = 0; i < plan->count; i++) {
+        const oh_tone_spec *spec = &plan->tones[i];
+        if (!is_main(spec->tone))
+            continue;
+        struct fit fit = fit_row(c, spec, last);
+        if (fit.matched != c->count + 1)
+            continue;
+        if (spec->tone == OH_TONE_RINGBACK)
+            row = i;
+        else
+            rivals++;
+    }
+    if (row < 0)
+        return;
+    oh_event e = oh_ear_event(OH_EVENT_TONE, OH_TONE_RINGBACK, last);
+    e.flags = OH_FLAG_PROVISIONAL;
+    e.row = (uint8_t)row;
+    e.confidence = (uint8_t)(90 / (1 + rivals));
+    measure(c, last, &e);
+    oh_ear_raise(call, &e, last->start);
+}
+
+/* Look at the list; last is the stretch that lasts. */
+static void judge(const struct oh_ear_call *call, const struct oh_seg *last) {
+    struct oh_cadence *c = &call->lane->cadence;
+    const oh_tone_plan *plan = call->lane->plan;
+    struct fit fits[64];
+    int rows = plan->count < 64 ? plan->count : 64;
+    int most = 0;
+    for (int i = 0; i < rows; i++) {
+        const oh_tone_spec *row = &plan->tones[i];
+        fits[i].matched = 0;
+        if (row->tone == OH_TONE_SIT || (row->once + row->loop) == 0)
+            continue;
+        fits[i] = fit_row(c, row, last);
+        most = fits[i].matched > most ? fits[i].matched : most;
+    }
+    if (most == 0)
+        return;
+    int best = -1, second = -1;
+    bool held_up = false;
+    for (int pass = 0; pass < 2 && best < 0; pass++) { /* call results first */
+        for (int i = 0; i < rows; i++) {
+            if (fits[i].matched != most || is_main(plan->tones[i].tone) != (pass == 0))
+                continue;
+            if (best < 0) {
+                best = i;
+                continue;
+            }
+            bool same = same_pattern(&plan->tones[i], &plan->tones[best]);
+            bool better = same ? priority(plan->tones[i].tone) < priority(plan->tones[best].tone) : fits[i].off < fits[best].off;
+            int other = better ? best : i;
+            if (better)
+                best = i;
+            if (!same && plan->tones[other].tone != plan->tones[best].tone && (second < 0 || fits[other].off < fits[second].off))
+                second = other;
+        }
+    }
+    if (best < 0)
+        return;
+    const oh_tone_spec *row = &plan->tones[best];
+    if (second >= 0) {
+        /* both may still be meant: wait, unless both are plain loops and waiting teaches nothing */
+        const oh_tone_spec *rival = &plan->tones[second];
+        bool both_plain = row->once == 0 && rival->once == 0 && row->loop == rival->loop && row->loop <= 2;
+        bool clear = both_plain && (fits[second].off - fits[best].off > 0.3f || fits[best].whole >= 4);
+        const oh_segment *w = &row->segments[fits[best].position], *v = &rival->segments[fits[second].position];
+        if (both_plain && (w->duration_ms == 0) != (v->duration_ms == 0))
+            clear = false; /* one goes on for ever, the other does not: time will tell */
+        held_up = !clear;
+        if (row->loop + row->once == 1 && rival->loop + rival->once == 1)
+            held_up = false;
+    }
+    if (held_up || !enough(row, &fits[best], c, last))
+        return;
+    if (c->reported == row->tone) {
+        c->row = (uint8_t)best;
+        return;
+    }
+    if (c->reported) {
+        /* a change of mind needs fresh and full evidence */
+        if (fits[best].whole < 3 && row->segments[fits[best].position].duration_ms != 0)
+            return;
+        if (fits[best].matched < c->count)
+            drop_oldest(c, c->count + 1 - fits[best].matched);
+        say_end(call);
+    }
+    int first = c->count + 1 - fits[best].matched;
+    oh_event e = oh_ear_event(OH_EVENT_TONE, row->tone, last);
+    e.row = (uint8_t)best;
+    measure(c, last, &e);
+    float margin = second >= 0 ? fits[second].off - fits[best].off : 2 - fits[best].off;
+    e.margin_cdb = (int16_t)(margin * 1000);
+    e.confidence = (uint8_t)(99 - oh_minf(fits[best].off, 1) * 40);
+    c->reported = row->tone;
+    c->row = (uint8_t)best;
+    c->level = e.level_cdbm0;
+    c->onset = first < c->count ? c->segs[first < 0 ? 0 : first].start : last->start;
+    oh_ear_raise(call, &e, c->onset);
+}
+
+static void wake(struct oh_cadence *c, uint32_t t) {
+    c->due = t;
+    c->timed = true;
+}
+
+/* The end of what was reported: a gap, or a burst, longer than any of the row's. */
+static void check_end(const struct oh_ear_call *call, const struct oh_seg *last) {
+    struct oh_cadence *c = &call->lane->cadence;
+    const oh_tone_spec *row = &call->lane->plan->tones[c->row];
+    bool gap = !(last->flags & OH_SEG_TONE);
+    uint32_t most = longest(row, gap);
+    uint32_t lasts = last->end - last->start;
+    if (lasts > most + most / 5 + (gap ? 250u : 400u) * OH_MS) {
+        c->last_tone_end = gap ? last->start : last->end;
+        say_end(call);
+    }
+}
+
+void oh_cadence_hop(const struct oh_ear_call *call) {
+    struct oh_lane *lane = call->lane;
+    struct oh_cadence *c = &lane->cadence;
+    const struct oh_track *k = &lane->track;
+    uint32_t t = call->hop->t;
+    if (!lane->plan || (!c->count && !k->on && !call->track && !c->reported))
+        return;
+    if (call->track & OH_TRACK_END) {
+        struct oh_seg seg = *call->ended;
+        c->hinted = 0;
+        if (c->count == 0 && seg.start < 60 * OH_MS)
+            seg.flags |= OH_SEG_CUT; /* it may have begun before we listened */
+        push(c, &seg);
+        c->last_tone_end = seg.end;
+        wake(c, t);
+    }
+    if (call->track & OH_TRACK_START) {
+        if (c->count && call->track & OH_TRACK_RESUME) {
+            c->count--; /* it had not ended */
+        } else if (c->count) {
+            struct oh_seg gap = {.start = c->segs[c->count - 1].end, .end = k->seg.start, .flags = (uint8_t)(k->seg.flags & OH_SEG_FUZZY)};
+            if ((int32_t)(gap.end - gap.start) > 20 * OH_MS)
+                push(c, &gap);
+        }
+        wake(c, t);
+    }
+    if (c->timed && (int32_t)(t - c->due) < 0)
+        return;
+    struct oh_seg last = {0};
+    if (k->on) {
+        last = k->seg;
+        last.end = t - OH_WINDOW / 8; /* the newest hop has seen it nearly up to its end */
+        if ((int32_t)(last.end - last.start) < 0)
+            last.end = last.start;
+        if (c->count == 0 && last.start < 60 * OH_MS)
+            last.flags |= OH_SEG_CUT;
+        wake(c, t + (k->hops < 40 ? 20u : 100u) * OH_MS);
+    } else if (c->count) {
+        last.start = c->segs[c->count - 1].end;
+        last.end = t - OH_WINDOW / 2;
+        if ((int32_t)(last.end - last.start) < 0)
+            last.end = last.start;
+        wake(c, t + 50 * OH_MS);
+    } else {
+        return;
+    }
+    if (call->hop->held)
+        return;
+    if (c->reported)
+        check_end(call, &last);
+    judge(call, &last);
+    hint_ringback(call, &last);
+    if (!(last.flags & OH_SEG_TONE) && last.end - last.start > 22000u * OH_MS) {
+        c->count = 0; /* longer than any cadence */
+        c->timed = false;
+    }
+}
+
+bool oh_cadence_knows(const oh_tone_plan *plan, const struct oh_seg *seg) {
+    for (int i = 0; plan && i < plan->count; i++) {
+        const oh_tone_spec *row = &plan->tones[i];
+        for (int p = 0; p < row->once + row->loop && is_main(row->tone); p++) {
+            const oh_segment *want = &row->segments[p];
+            if (is_gap(want) || want->duration_ms == 0 || pitch_off(seg, want) > 1)
+                continue;
+            if (length_off(seg->end - seg->start, want, false) <= 1)
+                return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,132 @@
+/* DTMF digits (ITU-T Q.23, Q.24).
+ *
+ * A digit is a hop whose power lies in one peak of the row band and one of the column band, both within 2.4 % of their nominal (Q.24:
+ * accept 1.8 %, reject 3.0 %), twist within 9.5 dB either way. Two such hops call for a closer look at the samples: in steps of 2.5 ms
+ * the pair must have stood for 28 ms (Q.24: accept 40, reject 23) at a steady level, and still stand. That look is what talk-off tests
+ * the hardest: a voice hits two frequencies now and then, but not with a flat envelope.
+ *
+ * A digit has ended after a pause of about 25 ms; breaks of 10 ms are ridden through. */
+#include "lane.h"
+
+#define STEP   20 /* samples: 2.5 ms */
+#define BLOCKS 28
+
+static const float rows_hz[4] = {697, 770, 852, 941}, columns_hz[4] = {1209, 1336, 1477, 1633};
+
+static int nearest(const float nominal[4], float hz) {
+    for (int i = 0; i < 4; i++)
+        if (oh_absf(hz - nominal[i]) < 0.024f * nominal[i])
+            return i;
+    return -1;
+}
+
+/* 1 to 16 for a hop that looks like a digit, else 0. */
+static int look(const struct oh_hop *h, float *level) {
+    const struct oh_spectrum *s = h->spec;
+    float low = s->band[OH_BAND_ROW][h->lane], high = s->band[OH_BAND_COL][h->lane];
+    *level = low + high;
+    if (!(low + high > 0.6f * h->total) || low + high < 4e-5f || low > 9 * high || high > 9 * low)
+        return 0;
+    int row = nearest(rows_hz, oh_hop_hz(h, s->band_k[OH_BAND_ROW][h->lane]));
+    int column = nearest(columns_hz, oh_hop_hz(h, s->band_k[OH_BAND_COL][h->lane]));
+    return row < 0 || column < 0 ? 0 : row * 4 + column + 1;
+}
+
+/* How long has the sound stood, in samples, up to the newest one; 0 when its envelope is not that of a keyed tone. */
+static int stood(const struct oh_ring *ring) {
+    float audio[BLOCKS * STEP + 1], e[BLOCKS];
+    oh_ring_read(ring, BLOCKS * STEP + 1, audio);
+    for (int b = 0; b < BLOCKS; b++) {
+        float sum = 0;
+        for (int i = 0; i < STEP; i++) {
+            float d = audio[b * STEP + i + 1] - audio[b * STEP + i]; /* takes hum and DC away */
+            sum += d * d;
+        }
+        e[b] = sum;
+    }
+    float plateau = 0;
+    for (int b = BLOCKS - 6; b < BLOCKS; b++)
+        plateau += e[b] / 6;
+    int n = 0;
+    float most = 0, least = 1e30f;
+    for (int b = BLOCKS - 2; b >= 0; b -= 2) { /* 5 ms at a time: the beat of the pair is shorter */
+        float pair = (e[b] + e[b + 1]) / 2;
+        if (pair < 0.3f * plateau)
+            break;
+        most = oh_maxf(most, pair);
+        if (pair < 0.72f * plateau && n >= 8) {
+            n += 1 + (e[b + 1] > 0.3f * plateau && e[b] > 0.3f * plateau); /* the edge */
+            if (e[b] < 0.3f * plateau)
+                break;
+            continue;
+        }
+        least = oh_minf(least, pair);
+        n += 2;
+    }
+    return most > 2.6f * least ? 0 : n * STEP;
+}
+
+static float key_power(const struct oh_hop *h, int key) {
+    int row = (int)(rows_hz[(key - 1) / 4] / OH_BIN_HZ + 0.5f), column = (int)(columns_hz[(key - 1) % 4] / OH_BIN_HZ + 0.5f);
+    return oh_hop_power(h, row - 1, row + 1) + oh_hop_power(h, column - 1, column + 1);
+}
+
+void oh_dtmf_hop(const struct oh_ear_call *call) {
+    struct oh_dtmf *d = &call->lane->dtmf;
+    const struct oh_hop *h = call->hop;
+    if (h->held) {
+        d->cand = 0;
+        return;
+    }
+    if (d->key) {
+        float ratio = key_power(h, d->key) / d->level;
+        d->level = oh_maxf(d->level, ratio > 1 ? d->level + 0.3f * (ratio - 1) * d->level : 0);
+        d->off = (uint8_t)(ratio < 0.04f ? d->off + 1 : 0);
+        if (ratio > 0.25f)
+            d->last_on = h->t;
+        float level;
+        int other = look(h, &level);
+        d->bad = (uint8_t)(other && other != d->key ? d->bad + 1 : 0);
+        if (d->off < 2 && ratio > 0.0035f && d->bad < 2)
+            return;
+        oh_event e = oh_ear_event(OH_EVENT_TONE_END, OH_TONE_DTMF, NULL);
+        e.detail = (uint8_t) "123A456B789C*0#D"[d->key - 1];
+        e.at_sample = call->lane->now - (uint32_t)((uint32_t)call->lane->now - (d->last_on - OH_WINDOW / 2));
+        e.value = (d->last_on - OH_WINDOW / 2 - d->onset) / OH_MS;
+        e.level_cdbm0 = (int16_t)oh_cdb(d->level);
+        d->key = 0;
+        d->cand = 0;
+        oh_ear_raise(call, &e, d->onset);
+        return;
+    }
+    float level;
+    int key = look(h, &level);
+    if (!key) {
+        d->cand = 0;
+        return;
+    }
+    if (key != d->cand) {
+        d->cand = (uint8_t)key;
+        d->hops = 0;
+    }
+    d->hops = (uint8_t)(d->hops < 255 ? d->hops + 1 : 255);
+    if (d->hops < 2 || d->hops > 12)
+        return;
+    int samples = stood(&call->ring);
+    if (samples < 28 * OH_MS || level < 0.72f * h->total)
+        return;
+    d->key = (uint8_t)key;
+    d->off = d->bad = 0;
+    d->level = level;
+    d->last_on = h->t;
+    d->onset = h->t - (uint32_t)samples;
+    oh_event e = oh_ear_event(OH_EVENT_TONE, OH_TONE_DTMF, NULL);
+    const struct oh_spectrum *s = h->spec;
+    e.detail = (uint8_t) "123A456B789C*0#D"[key - 1];
+    e.level_cdbm0 = (int16_t)oh_cdb(level);
+    e.freq_dhz[0] = (uint16_t)(oh_hop_hz(h, s->band_k[OH_BAND_ROW][h->lane]) * 10 + 0.5f);
+    e.freq_dhz[1] = (uint16_t)(oh_hop_hz(h, s->band_k[OH_BAND_COL][h->lane]) * 10 + 0.5f);
+    e.margin_cdb = (int16_t)(oh_cdb(level) - oh_cdb(oh_maxf(h->total - level, 1e-9f)));
+    e.confidence = 98;
+    oh_ear_raise(call, &e, d->onset);
+}

@@ -1,0 +1,357 @@
+/* The ear: keeps the audio of all channels in groups of sixteen lanes, runs the vector kernel over each group and the detectors over
+ * each armed lane. See lane.h for what a detector is handed and kernels.h for the spectrum.
+ *
+ * Audio lies lane by lane (a row of sixteen samples per instant) in the law it came in, seven frames in a ring: the kernel needs the
+ * last 336 samples, the closer looks up to 1024. */
+#include "ear.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lane.h"
+
+enum { ROWS = OH_RING_FRAMES * OH_FRAME_SAMPLES };
+
+struct oh_ear {
+    int channels, groups, law, layout;
+    size_t sample_bytes;
+    uint64_t frames;
+    oh_kernel_fn *kernel;
+    uint8_t *audio;        /* groups x ROWS x 16 samples */
+    struct oh_lane *lanes; /* groups x 16 */
+    struct oh_spectrum spectra[2];
+};
+
+static size_t group_bytes(const struct oh_ear *ear) {
+    return (size_t)ROWS * OH_LANES * ear->sample_bytes;
+}
+
+static int idle_code(int law) {
+    return law == OH_LAW_ALAW ? 0xd5 : law == OH_LAW_ULAW ? 0xff : 0;
+}
+
+static uint8_t *frame_rows(const struct oh_ear *ear, int group, uint64_t frame) {
+    size_t slot = (size_t)(frame % OH_RING_FRAMES);
+    return ear->audio + (size_t)group * group_bytes(ear) + slot * OH_FRAME_SAMPLES * OH_LANES * ear->sample_bytes;
+}
+
+struct oh_ear *oh_ear_new(int channels, int law, int layout) {
+    if (channels < 1 || channels > OH_MAX_CHANNELS || law < OH_LAW_ALAW || law > OH_LAW_LINEAR || layout < OH_LAYOUT_CHANNEL ||
+        layout > OH_LAYOUT_TIMESLOT) {
+        errno = EINVAL;
+        return NULL;
+    }
+    oh_kernel_init();
+    struct oh_ear *ear = aligned_alloc(64, (sizeof *ear + 63) / 64 * 64);
+    if (!ear)
+        return NULL;
+    memset(ear, 0, sizeof *ear);
+    ear->channels = channels;
+    ear->groups = (channels + OH_LANES - 1) / OH_LANES;
+    ear->law = law;
+    ear->layout = layout;
+    ear->sample_bytes = law == OH_LAW_LINEAR ? 2 : 1;
+    ear->kernel = oh_kernel_chosen();
+    size_t bytes = (size_t)ear->groups * group_bytes(ear);
+    ear->audio = aligned_alloc(64, bytes);
+    ear->lanes = calloc((size_t)ear->groups * OH_LANES, sizeof *ear->lanes);
+    if (!ear->audio || !ear->lanes) {
+        oh_ear_free(ear);
+        errno = ENOMEM;
+        return NULL;
+    }
+    memset(ear->audio, idle_code(law), bytes);
+    for (int channel = 0; channel < channels; channel++)
+        oh_ear_reset(ear, channel, NULL, OH_PROFILE_OFF);
+    return ear;
+}
+
+void oh_ear_free(struct oh_ear *ear) {
+    if (!ear)
+        return;
+    free(ear->audio);
+    free(ear->lanes);
+    free(ear);
+}
+
+size_t oh_ear_bytes_per_channel(const struct oh_ear *ear) {
+    return sizeof(struct oh_lane) + group_bytes(ear) / OH_LANES + (sizeof *ear + (size_t)ear->channels - 1) / (size_t)ear->channels;
+}
+
+static void write_idle(struct oh_ear *ear, uint8_t *rows, int lane, int n) {
+    int code = idle_code(ear->law);
+    for (int i = 0; i < n; i++)
+        memset(rows + ((size_t)i * OH_LANES + (size_t)lane) * ear->sample_bytes, code, ear->sample_bytes);
+}
+
+static void forget_audio(struct oh_ear *ear, int channel) {
+    write_idle(ear, ear->audio + (size_t)(channel / OH_LANES) * group_bytes(ear), channel % OH_LANES, ROWS);
+}
+
+void oh_ear_reset(struct oh_ear *ear, int channel, const oh_tone_plan *plan, uint32_t detectors) {
+    struct oh_lane *lane = &ear->lanes[channel];
+    memset(lane, 0, sizeof *lane);
+    lane->plan = plan;
+    lane->armed = detectors;
+    lane->channel = (uint16_t)channel;
+    forget_audio(ear, channel);
+}
+
+void oh_ear_arm(struct oh_ear *ear, int channel, uint32_t detectors) {
+    struct oh_lane *lane = &ear->lanes[channel];
+    if (!lane->armed)
+        forget_audio(ear, channel); /* a group without armed lanes is not fed */
+    uint32_t fresh = detectors & ~lane->armed;
+    const uint32_t trackers = OH_DETECT_TONES | OH_DETECT_SIT | OH_DETECT_FAX | OH_DETECT_BEEP | OH_DETECT_COT;
+    if (!(lane->armed & trackers))
+        memset(&lane->track, 0, sizeof lane->track);
+    if (fresh & OH_DETECT_TONES)
+        memset(&lane->cadence, 0, sizeof lane->cadence);
+    if (fresh & OH_DETECT_SIT)
+        memset(&lane->sit, 0, sizeof lane->sit);
+    if (fresh & OH_DETECT_DTMF)
+        memset(&lane->dtmf, 0, sizeof lane->dtmf);
+    if (fresh & OH_DETECT_FAX)
+        memset(&lane->fax, 0, sizeof lane->fax);
+    if (fresh & OH_DETECT_BEEP)
+        memset(&lane->beep, 0, sizeof lane->beep);
+    if (fresh & OH_DETECT_SPEECH)
+        memset(&lane->speech, 0, sizeof lane->speech);
+    if (fresh & OH_DETECT_MUSIC)
+        memset(&lane->music, 0, sizeof lane->music);
+    if (fresh & OH_DETECT_LINE)
+        memset(&lane->line, 0, sizeof lane->line);
+    if (fresh & OH_DETECT_R2_FWD)
+        memset(&lane->r2[0], 0, sizeof lane->r2[0]);
+    if (fresh & OH_DETECT_R2_BWD)
+        memset(&lane->r2[1], 0, sizeof lane->r2[1]);
+    if (fresh & OH_DETECT_TTY)
+        memset(&lane->tty, 0, sizeof lane->tty);
+    if (fresh & OH_DETECT_COT)
+        memset(&lane->cot, 0, sizeof lane->cot);
+    lane->armed = detectors;
+}
+
+void oh_ear_answered(struct oh_ear *ear, int channel) {
+    ear->lanes[channel].answered = true;
+}
+
+uint64_t oh_ear_now(const struct oh_ear *ear, int channel) {
+    return ear->lanes[channel].now;
+}
+
+void oh_ear_raise(const struct oh_ear_call *call, oh_event *event, uint32_t onset) {
+    const struct oh_lane *lane = call->lane;
+    event->channel = lane->channel;
+    event->at_sample = event->at_sample ? event->at_sample : lane->now;
+    event->onset_sample = lane->now - (uint32_t)((uint32_t)lane->now - onset);
+    call->sink->raise(call->sink->owner, event);
+}
+
+oh_event oh_ear_event(int kind, int tone, const struct oh_seg *seg) {
+    oh_event e = {.kind = (uint8_t)kind, .tone = (uint8_t)tone, .row = 255, .confidence = 100};
+    if (seg) {
+        e.level_cdbm0 = seg->level_cdbm0;
+        e.freq_dhz[0] = seg->dhz[0];
+        e.freq_dhz[1] = seg->dhz[1];
+    }
+    return e;
+}
+
+uint8_t oh_plan_row(const oh_tone_plan *plan, int tone) {
+    for (int i = 0; plan && i < plan->count && i < 255; i++)
+        if (plan->tones[i].tone == tone)
+            return (uint8_t)i;
+    return 255;
+}
+
+void oh_ring_read(const struct oh_ring *ring, int n, float *out) {
+    for (int i = 0; i < n; i++) {
+        int row = ring->next - n + i;
+        row += row < 0 ? ROWS : 0;
+        size_t at = (size_t)row * OH_LANES + (size_t)ring->lane;
+        if (ring->law == OH_LAW_ALAW)
+            out[i] = oh_alaw_decode(((const uint8_t *)ring->rows)[at]);
+        else if (ring->law == OH_LAW_ULAW)
+            out[i] = oh_ulaw_decode(((const uint8_t *)ring->rows)[at]);
+        else
+            out[i] = ((const int16_t *)ring->rows)[at];
+    }
+}
+
+typedef uint8_t octets __attribute__((vector_size(16)));
+
+static octets low_halves(octets a, octets b) {
+    return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
+
+static octets high_halves(octets a, octets b) {
+    return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+}
+
+/* 16 x 16 octets: row i of from (stride apart) becomes column i of to. Four rounds of perfect shuffles. */
+static void transpose_octets(const uint8_t *from, size_t stride, uint8_t *to) {
+    octets a[16], b[16];
+    for (int i = 0; i < 16; i++)
+        memcpy(&a[i], from + (size_t)i * stride, 16);
+    for (int round = 0; round < 4; round++) {
+        for (int i = 0; i < 8; i++) {
+            b[2 * i] = low_halves(a[i], a[i + 8]);
+            b[2 * i + 1] = high_halves(a[i], a[i + 8]);
+        }
+        memcpy(a, b, sizeof a);
+    }
+    memcpy(to, a, sizeof a);
+}
+
+/* Bring a frame of one group into rows of sixteen lanes. */
+static void gather(struct oh_ear *ear, int group, const uint8_t *rx, uint8_t *rows) {
+    int first = group * OH_LANES;
+    int lanes = ear->channels - first < OH_LANES ? ear->channels - first : OH_LANES;
+    size_t bytes = ear->sample_bytes;
+    if (ear->layout == OH_LAYOUT_TIMESLOT) {
+        for (int i = 0; i < OH_FRAME_SAMPLES; i++)
+            memcpy(rows + (size_t)i * OH_LANES * bytes, rx + ((size_t)i * (size_t)ear->channels + (size_t)first) * bytes,
+                   (size_t)lanes * bytes);
+    } else if (lanes == OH_LANES && bytes == 1) {
+        for (int i = 0; i < OH_FRAME_SAMPLES; i += 16)
+            transpose_octets(rx + (size_t)first * OH_FRAME_SAMPLES + (size_t)i, OH_FRAME_SAMPLES, rows + (size_t)i * OH_LANES);
+    } else {
+        for (int lane = 0; lane < lanes; lane++)
+            for (int i = 0; i < OH_FRAME_SAMPLES; i++)
+                memcpy(rows + ((size_t)i * OH_LANES + (size_t)lane) * bytes,
+                       rx + ((size_t)(first + lane) * OH_FRAME_SAMPLES + (size_t)i) * bytes, bytes);
+    }
+}
+
+/* Samples at the limit of the law and samples of idle code, lane by lane. */
+static void count_codes(const struct oh_ear *ear, const uint8_t *rows, int clipped[OH_LANES], int idle[OH_LANES]) {
+    if (ear->law == OH_LAW_LINEAR) {
+        const int16_t *s = (const int16_t *)(const void *)rows;
+        for (int lane = 0; lane < OH_LANES; lane++)
+            for (int i = 0; i < OH_FRAME_SAMPLES; i++) {
+                int x = s[i * OH_LANES + lane];
+                clipped[lane] += x > 32100 || x < -32100;
+                idle[lane] += x > -9 && x < 9;
+            }
+        return;
+    }
+    uint8_t top[OH_LANES] = {0}, low[OH_LANES] = {0};
+    uint8_t flip = ear->law == OH_LAW_ALAW ? 0x55 : 0xff;
+    for (int i = 0; i < OH_FRAME_SAMPLES; i++)
+        for (int lane = 0; lane < OH_LANES; lane++) {
+            uint8_t x = (uint8_t)((rows[i * OH_LANES + lane] ^ flip) & 0x7f);
+            top[lane] = (uint8_t)(top[lane] + (x == 0x7f));
+            low[lane] = (uint8_t)(low[lane] + (x == 0));
+        }
+    for (int lane = 0; lane < OH_LANES; lane++) {
+        clipped[lane] = top[lane];
+        idle[lane] = low[lane];
+    }
+}
+
+static void raise_lost(struct oh_ear_call *call) {
+    struct oh_lane *lane = call->lane;
+    uint32_t start = (uint32_t)lane->now - OH_FRAME_SAMPLES;
+    oh_event e = {.kind = OH_EVENT_LOST, .row = 255, .confidence = 100, .value = (start - lane->lost_since) / OH_MS};
+    lane->lost = false;
+    oh_ear_raise(call, &e, lane->lost_since);
+}
+
+/* Two hops of one lane. */
+static void hear(struct oh_ear *ear, struct oh_lane *lane, int index, const uint8_t *rows, int valid, int clipped, int idle,
+                 struct oh_sink *sink) {
+    lane->now += OH_FRAME_SAMPLES;
+    uint32_t end = (uint32_t)lane->now;
+    struct oh_ear_call call = {.lane = lane, .sink = sink};
+    call.ring = (struct oh_ring){rows, ear->law, index, 0};
+    if (valid != OH_VALID_GOOD) {
+        /* windows that reach into this frame are not to be trusted, nor (after a jump) those that reach across it */
+        lane->hold_until = end + (valid == OH_VALID_OVERRUN ? 0 : OH_WINDOW) + (valid == OH_VALID_OVERRUN ? OH_HISTORY - OH_HOP : 0);
+        if (valid == OH_VALID_OVERRUN)
+            oh_track_jump(&lane->track);
+        if (valid == OH_VALID_MISSING && !lane->lost) {
+            lane->lost = true;
+            lane->lost_since = end - OH_FRAME_SAMPLES;
+        }
+    }
+    if (lane->lost && valid != OH_VALID_MISSING)
+        raise_lost(&call);
+    if ((lane->armed & OH_DETECT_LINE) && valid == OH_VALID_GOOD)
+        oh_line_frame(&call, clipped, idle);
+    for (int i = 0; i < 2; i++) {
+        struct oh_hop hop = {.spec = &ear->spectra[i], .lane = index, .t = end - (uint32_t)(1 - i) * OH_HOP};
+        hop.held = (int32_t)(lane->hold_until - hop.t) > 0;
+        hop.total = ear->spectra[i].total[index];
+        call.hop = &hop;
+        call.ring.next = (int)(ear->frames % OH_RING_FRAMES) * OH_FRAME_SAMPLES + (i + 1) * OH_HOP;
+        uint32_t armed = lane->armed;
+        struct oh_seg ended;
+        if (armed & (OH_DETECT_TONES | OH_DETECT_SIT | OH_DETECT_FAX | OH_DETECT_BEEP | OH_DETECT_COT)) {
+            call.track = oh_track_hop(&lane->track, &hop, &call.ring, &ended);
+            call.ended = &ended;
+            if (armed & OH_DETECT_SIT)
+                oh_sit_hop(&call);
+            if (armed & OH_DETECT_FAX)
+                oh_fax_hop(&call);
+            if (armed & OH_DETECT_COT)
+                oh_cot_hop(&call);
+            if (armed & OH_DETECT_TONES)
+                oh_cadence_hop(&call);
+            if (armed & OH_DETECT_BEEP)
+                oh_beep_hop(&call);
+        }
+        if (armed & OH_DETECT_DTMF)
+            oh_dtmf_hop(&call);
+        if (armed & OH_DETECT_SPEECH)
+            oh_speech_hop(&call);
+        if (armed & OH_DETECT_MUSIC)
+            oh_music_hop(&call);
+        if (armed & OH_DETECT_R2_FWD)
+            oh_r2_hop(&call, false);
+        if (armed & OH_DETECT_R2_BWD)
+            oh_r2_hop(&call, true);
+        if (armed & OH_DETECT_TTY)
+            oh_tty_hop(&call);
+        if (armed & OH_DETECT_LINE)
+            oh_line_hop(&call);
+    }
+}
+
+void oh_ear_frame(struct oh_ear *ear, const void *rx, const uint8_t *valid, struct oh_sink *sink) {
+    for (int group = 0; group < ear->groups; group++) {
+        int first = group * OH_LANES;
+        int lanes = ear->channels - first < OH_LANES ? ear->channels - first : OH_LANES;
+        struct oh_lane *lane = &ear->lanes[first];
+        uint32_t armed = 0;
+        for (int i = 0; i < lanes; i++)
+            armed |= lane[i].armed;
+        if (!armed) {
+            for (int i = 0; i < lanes; i++)
+                lane[i].now += OH_FRAME_SAMPLES;
+            continue;
+        }
+        uint8_t *rows = frame_rows(ear, group, ear->frames);
+        gather(ear, group, rx, rows);
+        for (int i = 0; valid && i < lanes; i++)
+            if (valid[first + i] == OH_VALID_MISSING)
+                write_idle(ear, rows, i, OH_FRAME_SAMPLES);
+        int clipped[OH_LANES] = {0}, idle[OH_LANES] = {0};
+        if (armed & OH_DETECT_LINE)
+            count_codes(ear, rows, clipped, idle);
+        uint8_t *older = frame_rows(ear, group, ear->frames + OH_RING_FRAMES - 2);
+        struct oh_kernel_in in = {.law = ear->law, .now = rows};
+        in.older = older + (size_t)(2 * OH_FRAME_SAMPLES - OH_HISTORY) * OH_LANES * ear->sample_bytes;
+        in.old = frame_rows(ear, group, ear->frames + OH_RING_FRAMES - 1);
+        ear->kernel(&in, ear->spectra);
+        const uint8_t *all = frame_rows(ear, group, 0);
+        for (int i = 0; i < lanes; i++) {
+            if (lane[i].armed)
+                hear(ear, &lane[i], i, all, valid ? valid[first + i] : OH_VALID_GOOD, clipped[i], idle[i], sink);
+            else
+                lane[i].now += OH_FRAME_SAMPLES;
+        }
+    }
+    ear->frames++;
+}

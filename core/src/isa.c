@@ -1,0 +1,78 @@
+/* Which build of the vector kernel runs: the best the processor has, what OFFHOOK_ISA names, or what a test forces. */
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels.h"
+#include "offhook.h"
+
+struct isa {
+    const char *name;
+    oh_kernel_fn *kernel;
+};
+
+#if defined(__x86_64__)
+static const struct isa builds[] = {{"avx512", oh_kernel_avx512}, {"avx2", oh_kernel_avx2}, {"base", oh_kernel_base}};
+#elif defined(__aarch64__)
+static const struct isa builds[] = {{"neon", oh_kernel_base}, {"base", oh_kernel_base}};
+#else
+static const struct isa builds[] = {{"base", oh_kernel_base}};
+#endif
+enum { BUILDS = sizeof builds / sizeof builds[0] };
+
+static _Atomic(const struct isa *) chosen;
+
+static bool processor_has(const struct isa *isa) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (strcmp(isa->name, "avx512") == 0)
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+               __builtin_cpu_supports("avx512vl");
+    if (strcmp(isa->name, "avx2") == 0)
+        return __builtin_cpu_supports("avx2");
+#endif
+    (void)isa;
+    return true;
+}
+
+static const struct isa *find(const char *name) {
+    for (int i = 0; i < BUILDS; i++)
+        if (strcmp(builds[i].name, name) == 0)
+            return &builds[i];
+    return NULL;
+}
+
+/* An unknown or unfit name in the environment falls back to the best: a wrong setting must not keep an appliance from starting. */
+static const struct isa *current(void) {
+    const struct isa *isa = atomic_load(&chosen);
+    if (isa)
+        return isa;
+    const char *wish = getenv("OFFHOOK_ISA");
+    isa = wish ? find(wish) : NULL;
+    if (isa && !processor_has(isa))
+        isa = NULL;
+    for (int i = 0; i < BUILDS && !isa; i++)
+        if (processor_has(&builds[i]))
+            isa = &builds[i];
+    atomic_store(&chosen, isa);
+    return isa;
+}
+
+const char *oh_isa(void) {
+    return current()->name;
+}
+
+int oh_isa_force(const char *name) {
+    const struct isa *isa = name ? find(name) : NULL;
+    if (!isa)
+        return -EINVAL;
+    if (!processor_has(isa))
+        return -ENOTSUP;
+    atomic_store(&chosen, isa);
+    return 0;
+}
+
+oh_kernel_fn *oh_kernel_chosen(void) {
+    return current()->kernel;
+}

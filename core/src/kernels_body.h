@@ -1,0 +1,300 @@
+/* Text of the vector kernel; each kernels_<isa>.c sets OH_VEC (floats in a vector) and OH_KERNEL (the name), and includes this.
+ *
+ * The real 256-point transform is 16 columns of 16: a real 16-point transform down each column (stride 16), a twiddle, then a complex
+ * 16-point transform along each of the residues 0 to 8. Both halves live in registers, so the samples pass through the cache twice only. */
+#include <string.h>
+
+#include "kernels.h"
+#include "offhook.h"
+
+typedef float vf __attribute__((vector_size(OH_VEC * 4)));
+typedef int32_t vi __attribute__((vector_size(OH_VEC * 4)));
+typedef uint32_t vu __attribute__((vector_size(OH_VEC * 4)));
+typedef uint8_t vb __attribute__((vector_size(OH_VEC)));
+typedef int16_t vs __attribute__((vector_size(OH_VEC * 2)));
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE vf load(const float *from) {
+    vf v;
+    memcpy(&v, from, sizeof v);
+    return v;
+}
+
+INLINE void store(float *to, vf v) {
+    memcpy(to, &v, sizeof v);
+}
+
+INLINE void store_int(int32_t *to, vi v) {
+    memcpy(to, &v, sizeof v);
+}
+
+INLINE vf all(float x) {
+    return x - (vf){0};
+}
+
+INLINE vi all_int(int32_t x) {
+    return x - (vi){0};
+}
+
+/* a where the mask is set, b elsewhere */
+INLINE vf pick(vi mask, vf a, vf b) {
+    return (vf)(((vi)a & mask) | ((vi)b & ~mask));
+}
+
+INLINE vi pick_int(vi mask, vi a, vi b) {
+    return (a & mask) | (b & ~mask);
+}
+
+/* G.711 by building the float's bits: segment and step are its exponent and mantissa. Both laws share it but for the offset: A-law's
+ * lowest segment is linear (256 less), all of u-law is shifted by 132. */
+INLINE vf decode_alaw(const uint8_t *octets) {
+    vb b;
+    memcpy(&b, octets, sizeof b);
+    vu t = __builtin_convertvector(b, vu) ^ (vu)all_int(0x55);
+    vu u = t & (vu)all_int(0x7f);
+    vi flat = (vi)u < all_int(16);
+    u |= (vu)(flat & all_int(16));
+    vf x = (vf)((u << 19) + (vu)all_int((134 << 23) + (1 << 18)));
+    x -= (vf)(flat & (vi)all(256.0f));
+    return (vf)((vu)x ^ ((~t & (vu)all_int(0x80)) << 24));
+}
+
+INLINE vf decode_ulaw(const uint8_t *octets) {
+    vb b;
+    memcpy(&b, octets, sizeof b);
+    vu t = __builtin_convertvector(b, vu) ^ (vu)all_int(0xff);
+    vf x = (vf)(((t & (vu)all_int(0x7f)) << 19) + (vu)all_int((134 << 23) + (1 << 18)));
+    x -= all(132.0f);
+    return (vf)((vu)x ^ ((t & (vu)all_int(0x80)) << 24));
+}
+
+INLINE vf decode_linear(const int16_t *samples) {
+    vs s;
+    memcpy(&s, samples, sizeof s);
+    return __builtin_convertvector(__builtin_convertvector(s, vi), vf);
+}
+
+static void decode(int law, const void *rows, int n, int lane, float *out) {
+    if (law == OH_LAW_ALAW) {
+        const uint8_t *from = (const uint8_t *)rows + lane;
+        for (int i = 0; i < n; i++)
+            store(out + i * OH_LANES + lane, decode_alaw(from + i * OH_LANES));
+    } else if (law == OH_LAW_ULAW) {
+        const uint8_t *from = (const uint8_t *)rows + lane;
+        for (int i = 0; i < n; i++)
+            store(out + i * OH_LANES + lane, decode_ulaw(from + i * OH_LANES));
+    } else {
+        const int16_t *from = (const int16_t *)rows + lane;
+        for (int i = 0; i < n; i++)
+            store(out + i * OH_LANES + lane, decode_linear(from + i * OH_LANES));
+    }
+}
+
+#define C1 0.92387953251128674f /* cos(pi/8) */
+#define S1 0.38268343236508977f /* sin(pi/8) */
+#define H2 0.70710678118654752f
+
+/* Real 16-point transform: x[0..15] to bins 0..8. im[0] and im[8] are 0. */
+INLINE void real16(const vf x[16], vf re[9], vf im[9]) {
+    vf a0[4], a1r[4], a1i[4], a2[4]; /* 4-point transforms of every fourth sample: bins 0, 1, 2 */
+#pragma GCC unroll 4
+    for (int b = 0; b < 4; b++) {
+        vf p = x[b] + x[b + 8], q = x[b + 4] + x[b + 12];
+        a0[b] = p + q;
+        a2[b] = p - q;
+        a1r[b] = x[b] - x[b + 8];
+        a1i[b] = x[b + 12] - x[b + 4];
+    }
+    /* bins 0, 4, 8 */
+    vf p = a0[0] + a0[2], q = a0[1] + a0[3];
+    re[0] = p + q;
+    re[8] = p - q;
+    im[0] = im[8] = (vf){0};
+    re[4] = a0[0] - a0[2];
+    im[4] = a0[3] - a0[1];
+    /* bins 2, 6: twiddles w8^b on real values */
+    vf s = (a2[1] - a2[3]) * H2, t = (a2[1] + a2[3]) * H2;
+    re[2] = a2[0] + s;
+    im[2] = -(a2[2] + t);
+    re[6] = a2[0] - s;
+    im[6] = a2[2] - t;
+    /* bins 1, 5, 9 = conj 7, 13 = conj 3: twiddles w16^b */
+    vf b1r = a1r[1] * C1 + a1i[1] * S1, b1i = a1i[1] * C1 - a1r[1] * S1;
+    vf b2r = (a1r[2] + a1i[2]) * H2, b2i = (a1i[2] - a1r[2]) * H2;
+    vf b3r = a1r[3] * S1 + a1i[3] * C1, b3i = a1i[3] * S1 - a1r[3] * C1;
+    vf ur = a1r[0] + b2r, ui = a1i[0] + b2i, vr = a1r[0] - b2r, vi_ = a1i[0] - b2i;
+    vf wr = b1r + b3r, wi = b1i + b3i, zr = b1r - b3r, zi = b1i - b3i;
+    re[1] = ur + wr;
+    im[1] = ui + wi;
+    re[7] = ur - wr;
+    im[7] = wi - ui;
+    re[5] = vr + zi;
+    im[5] = vi_ - zr;
+    re[3] = vr - zi;
+    im[3] = -(vi_ + zr);
+}
+
+/* Complex 4-point transform in place. */
+INLINE void complex4(vf *ar, vf *ai, vf *br, vf *bi, vf *cr, vf *ci, vf *dr, vf *di) {
+    vf pr = *ar + *cr, pi = *ai + *ci, qr = *ar - *cr, qi = *ai - *ci;
+    vf rr = *br + *dr, ri = *bi + *di, sr = *br - *dr, si = *bi - *di;
+    *ar = pr + rr;
+    *ai = pi + ri;
+    *cr = pr - rr;
+    *ci = pi - ri;
+    *br = qr + si;
+    *bi = qi - sr;
+    *dr = qr - si;
+    *di = qi + sr;
+}
+
+INLINE void turn(vf *r, vf *i, float c, float s) /* times c - js */
+{
+    vf t = *r * c + *i * s;
+    *i = *i * c - *r * s;
+    *r = t;
+}
+
+INLINE void turn45(vf *r, vf *i) /* times (1 - j) / sqrt 2 */
+{
+    vf t = (*r + *i) * H2;
+    *i = (*i - *r) * H2;
+    *r = t;
+}
+
+/* Complex 16-point transform in place; bin q + 4p comes out at index 4q + p. */
+INLINE void complex16(vf r[16], vf i[16]) {
+#pragma GCC unroll 4
+    for (int b = 0; b < 4; b++)
+        complex4(&r[b], &i[b], &r[b + 4], &i[b + 4], &r[b + 8], &i[b + 8], &r[b + 12], &i[b + 12]);
+    turn(&r[5], &i[5], C1, S1); /* row q = 1: w16^b */
+    turn45(&r[6], &i[6]);
+    turn(&r[7], &i[7], S1, C1);
+    turn45(&r[9], &i[9]); /* row q = 2: w16^2b */
+    vf t = r[10];
+    r[10] = i[10];
+    i[10] = -t;
+    turn(&r[11], &i[11], -H2, H2);
+    turn(&r[13], &i[13], S1, C1); /* row q = 3: w16^3b */
+    turn(&r[14], &i[14], -H2, H2);
+    turn(&r[15], &i[15], -C1, -S1);
+#pragma GCC unroll 4
+    for (int q = 0; q < 16; q += 4)
+        complex4(&r[q], &i[q], &r[q + 1], &i[q + 1], &r[q + 2], &i[q + 2], &r[q + 3], &i[q + 3]);
+}
+
+/* Power spectrum of the 256 rows at x. */
+static void transform(const float *x, int lane, float p[OH_BINS][OH_LANES]) {
+    float re[9][16][OH_VEC], im[9][16][OH_VEC]; /* residue, column */
+    const struct oh_kernel_tables *tab = &oh_kernel_tables;
+    for (int c = 0; c < 16; c++) {
+        vf in[16], outr[9], outi[9];
+#pragma GCC unroll 16
+        for (int n = 0; n < 16; n++)
+            in[n] = load(x + (n * 16 + c) * OH_LANES + lane) * tab->window[n * 16 + c];
+        real16(in, outr, outi);
+#pragma GCC unroll 9
+        for (int k = 0; k < 9; k++) {
+            store(re[k][c], outr[k]);
+            store(im[k][c], outi[k]);
+        }
+    }
+    {
+        vf in[16], outr[9], outi[9];
+#pragma GCC unroll 16
+        for (int n = 0; n < 16; n++)
+            in[n] = load(re[0][n]);
+        real16(in, outr, outi);
+#pragma GCC unroll 9
+        for (int k = 0; k < 9; k++)
+            store(p[16 * k] + lane, outr[k] * outr[k] + outi[k] * outi[k]);
+    }
+    for (int k = 1; k < 9; k++) {
+        vf r[16], i[16];
+#pragma GCC unroll 16
+        for (int n = 0; n < 16; n++) {
+            r[n] = load(re[k][n]);
+            i[n] = load(im[k][n]);
+            if (n)
+                turn(&r[n], &i[n], tab->cos256[k][n], tab->sin256[k][n]);
+        }
+        complex16(r, i);
+#pragma GCC unroll 16
+        for (int n = 0; n < 16; n++) {
+            int bin = k + 16 * (n / 4 + 4 * (n % 4));
+            if (bin > 128)
+                bin = 256 - bin;
+            if (k == 8 && n / 4 + 4 * (n % 4) > 7)
+                continue; /* the mirror of a bin that is there already */
+            store(p[bin] + lane, r[n] * r[n] + i[n] * i[n]);
+        }
+    }
+}
+
+/* Strongest peaks and sums. */
+static void scan(struct oh_spectrum *s, int lane) {
+    static const int edge[OH_BANDS + 1] = {5, 21, 33, 37, 55, OH_BIN_TOP};
+    const float *p = s->p[0] + lane;
+    vf low = {0};
+    for (int k = 0; k < OH_BIN_LOW; k++)
+        low += load(p + k * OH_LANES);
+    store(s->low + lane, low);
+
+    vf before = load(p + 4 * OH_LANES), here = load(p + 5 * OH_LANES), total = before;
+    vf best = all(-1.0f);
+    vi best_k = all_int(0);
+    for (int band = 0; band < OH_BANDS; band++) {
+        vf top = all(-1.0f);
+        vi top_k = all_int(0);
+        for (int k = edge[band]; k < edge[band + 1]; k++) {
+            vf after = load(p + (k + 1) * OH_LANES);
+            vf sum = before + here + after;
+            vi more = sum > top;
+            top = pick(more, sum, top);
+            top_k = pick_int(more, all_int(k), top_k);
+            total += here;
+            before = here;
+            here = after;
+        }
+        store(s->band[band] + lane, top);
+        store_int(s->band_k[band] + lane, top_k);
+        vi more = top > best;
+        best = pick(more, top, best);
+        best_k = pick_int(more, top_k, best_k);
+    }
+    store(s->total + lane, total + here);
+    store(s->s1 + lane, best);
+    store_int(s->k1 + lane, best_k);
+
+    vf second = all(0.0f);
+    vi second_k = all_int(0);
+    before = load(p + 4 * OH_LANES);
+    here = load(p + 5 * OH_LANES);
+    vi from_best = all_int(5) - best_k;
+    for (int k = 5; k < OH_BIN_TOP; k++) {
+        vf after = load(p + (k + 1) * OH_LANES);
+        vf sum = before + here + after;
+        vi more = (sum > second) & (from_best * from_best > all_int(6));
+        second = pick(more, sum, second);
+        second_k = pick_int(more, all_int(k), second_k);
+        from_best += all_int(1);
+        before = here;
+        here = after;
+    }
+    store(s->s2 + lane, second);
+    store_int(s->k2 + lane, second_k);
+}
+
+void OH_KERNEL(const struct oh_kernel_in *in, struct oh_spectrum *two) {
+    static _Thread_local float x[(OH_HISTORY + OH_FRAME_SAMPLES) * OH_LANES] __attribute__((aligned(64)));
+    for (int lane = 0; lane < OH_LANES; lane += OH_VEC) {
+        decode(in->law, in->older, OH_HISTORY - OH_FRAME_SAMPLES, lane, x);
+        decode(in->law, in->old, OH_FRAME_SAMPLES, lane, x + (OH_HISTORY - OH_FRAME_SAMPLES) * OH_LANES);
+        decode(in->law, in->now, OH_FRAME_SAMPLES, lane, x + OH_HISTORY * OH_LANES);
+        for (int hop = 0; hop < 2; hop++) {
+            transform(x + hop * OH_HOP * OH_LANES, lane, two[hop].p);
+            scan(&two[hop], lane);
+        }
+    }
+}

@@ -1,0 +1,252 @@
+/* One channel as the detectors see it: the hop they are handed, the tone tracker that several of them share, and their states.
+ *
+ * Times inside a lane are the low 32 bits of the channel's sample count; differences are right across the wrap. */
+#ifndef OH_LANE_H
+#define OH_LANE_H
+
+#include "dsp.h"
+#include "ear.h"
+#include "kernels.h"
+
+#define OH_RING_FRAMES 7 /* 140 ms of audio are kept for a closer look */
+#define OH_MS          8 /* samples in 1 ms */
+
+/* One hop of one channel. */
+struct oh_hop {
+    const struct oh_spectrum *spec;
+    int lane;
+    uint32_t t; /* sample count at the end of its window */
+    bool held;  /* the window holds lost, concealed or stale samples: keep time, decide nothing */
+    float total;
+};
+
+/* Power in one bin. */
+static inline float oh_hop_p(const struct oh_hop *h, int bin) {
+    return h->spec->p[bin][h->lane];
+}
+
+/* Power in the bins first to last, clipped to the band that counts. */
+float oh_hop_power(const struct oh_hop *h, int first, int last);
+/* Frequency in Hz of the sine whose peak is near bin k: exact for a Hann window and a single sine. */
+float oh_hop_hz(const struct oh_hop *h, int k);
+
+/* -- tone tracker (track.c) ------------------------------------------------------------------------------------------------ */
+
+enum { OH_SEG_TONE = 1, OH_SEG_CUT = 2, OH_SEG_FUZZY = 4, OH_SEG_BEAT = 8, OH_SEG_EARLY = 16 };
+
+/* A stretch of steady tone, or of anything else between two tones. */
+struct oh_seg {
+    uint32_t start, end; /* samples; end moves while it lasts */
+    uint16_t dhz[2];     /* one or two sines, tenths of 1 Hz, lower first; 0 = none */
+    uint16_t am_dhz;     /* amplitude modulation seen, 0 = none */
+    int16_t level_cdbm0;
+    uint8_t flags;  /* OH_SEG_... */
+    uint8_t purity; /* share of the power that is the tone's, per cent */
+};
+
+struct oh_track {
+    /* the tone that is on */
+    uint8_t on;
+    uint8_t hops; /* since it was found, stops at 255 */
+    uint8_t miss; /* hops in a row without it */
+    uint8_t zoomed;
+    uint8_t resumed;
+    uint8_t change;       /* hops in a row at another frequency */
+    int16_t lo[2], hi[2]; /* its bins; second range empty (hi < lo) for one peak */
+    int16_t k[2];
+    float level; /* mean power */
+    float level_n;
+    float w_min, w_max; /* spread of the power */
+    float f_min, f_max; /* and of the measured frequency */
+    float f_sum[2], f_n;
+    float purity;
+    float change_hz;
+    float off_ratio; /* amplitude share of the hop the end is reckoned from */
+    uint32_t off_edge;
+    struct oh_seg seg;
+    /* the tone that may be coming */
+    uint8_t tries;
+    int16_t try_k;
+    float try_hz;
+    uint32_t last_end;    /* end of the tone before */
+    struct oh_seg before; /* that tone */
+    /* totals of the last hops, newest first */
+    float past[8];
+    uint32_t past_t[8];
+    uint8_t past_n;
+};
+
+/* What the tracker saw in this hop. */
+enum {
+    OH_TRACK_NONE = 0,
+    OH_TRACK_START = 1,
+    OH_TRACK_END = 2,
+    OH_TRACK_BOTH = 3,
+    OH_TRACK_RESUME = 4, /* with START: the tone that had ended goes on after a drop-out, and has its old start again */
+};
+
+/* -- states of the detectors ----------------------------------------------------------------------------------------------- */
+
+#define OH_CADENCE_SEGS 14
+
+struct oh_cadence {
+    struct oh_seg segs[OH_CADENCE_SEGS]; /* complete ones, oldest first: tone, gap, tone ... */
+    uint8_t count;
+    uint8_t reported; /* enum oh_tone, 0 = none */
+    uint8_t row;
+    uint8_t hinted; /* a provisional event went out for the tone that is on */
+    uint32_t onset;
+    uint32_t due; /* look again then */
+    bool timed;
+    uint32_t last_tone_end;
+    int16_t level;
+};
+
+struct oh_sit_state {
+    struct oh_seg first, second;
+    uint8_t step;
+    bool said;
+    uint32_t end;
+};
+
+struct oh_dtmf {
+    uint8_t key;  /* index row * 4 + column + 1 of the digit that is on, 0 = none */
+    uint8_t cand; /* same, of the digit that may be coming */
+    uint8_t hops;
+    uint8_t off;
+    uint8_t bad;
+    float level;
+    uint32_t onset, last_on;
+};
+
+struct oh_fax {
+    uint8_t said;         /* enum oh_tone of the tone that is on */
+    uint8_t reversals;    /* regular ones in a row */
+    uint8_t dip;          /* inside a reversal */
+    uint8_t v21, v21_off; /* hops with and without V.21's band */
+    uint32_t tone_start, gap_from, last_dip, v21_since;
+    float am_re, am_im, am_sum, am_n; /* 15 Hz line of the powers */
+};
+
+struct oh_beep_state {
+    struct oh_seg seg;
+    uint8_t pending;
+    uint8_t tones; /* tone stretches in a row without quiet between */
+};
+
+struct oh_speech {
+    float floor, least, fast; /* in use, of the running 0.64 s, of those before */
+    float level, level_n;
+    uint32_t onset, last, silence_from;
+    uint8_t tick;   /* hops of the running 0.64 s */
+    uint8_t active; /* active hops in a row */
+    uint8_t voiced; /* of these, no tone */
+    uint8_t on;
+    uint8_t quiet; /* hops without speech */
+    uint16_t seconds;
+};
+
+struct oh_music_state {
+    uint16_t hops, loud, steady, tonal, flips; /* of the running second */
+    int16_t k, note_k, run;                    /* peak, last steady one, hops at the peak */
+    uint8_t windows, off, on;
+    uint32_t started, onset;
+};
+
+struct oh_line_state {
+    uint16_t hops, idle_frames, clipped_frames;
+    uint8_t faults; /* bits 1 << enum oh_line_fault */
+    float dc, hum, quiet;
+};
+
+struct oh_r2_state {
+    uint8_t signal, cand, hops, off;
+    float level;
+    uint32_t onset, last_on;
+};
+
+struct oh_tty_state {
+    uint8_t on, side, run, flips, idle;
+    uint32_t since, last;
+};
+
+struct oh_cot_state {
+    uint8_t said;
+};
+
+struct oh_lane {
+    const oh_tone_plan *plan;
+    uint32_t armed;
+    uint16_t channel;
+    bool lost; /* in a run of lost audio */
+    bool answered;
+    uint64_t now; /* samples since reset, of the end of the frame in work */
+    uint32_t hold_until;
+    uint32_t lost_since;
+    struct oh_track track;
+    struct oh_cadence cadence;
+    struct oh_sit_state sit;
+    struct oh_dtmf dtmf;
+    struct oh_fax fax;
+    struct oh_beep_state beep;
+    struct oh_speech speech;
+    struct oh_music_state music;
+    struct oh_line_state line;
+    struct oh_r2_state r2[2];
+    struct oh_tty_state tty;
+    struct oh_cot_state cot;
+};
+
+/* The audio of a lane's last 140 ms, for the detectors that look closer. */
+struct oh_ring {
+    const void *rows; /* OH_RING_FRAMES x 160 rows of 16 lanes */
+    int law;
+    int lane;
+    int next; /* row after the newest one of the hop in work */
+};
+
+/* Newest n samples up to the ring's next row, as floats in units of 16 bit PCM, oldest first. n <= 1024. */
+void oh_ring_read(const struct oh_ring *ring, int n, float *out);
+
+/* What a detector works with in one hop. */
+struct oh_ear_call {
+    struct oh_lane *lane;
+    const struct oh_hop *hop;
+    struct oh_ring ring;
+    struct oh_sink *sink;
+    int track;                  /* OH_TRACK_..., what the tracker saw */
+    const struct oh_seg *ended; /* the tone that ended, for OH_TRACK_END */
+};
+
+/* Fill in channel and times and raise. onset: lane time. */
+void oh_ear_raise(const struct oh_ear_call *call, oh_event *event, uint32_t onset);
+/* A TONE or TONE_END event with level and frequencies of the segment. */
+oh_event oh_ear_event(int kind, int tone, const struct oh_seg *seg);
+
+/* Follow tones through one hop. *ended gets the tone that ended in it. Returns OH_TRACK_... */
+int oh_track_hop(struct oh_track *k, const struct oh_hop *h, const struct oh_ring *ring, struct oh_seg *ended);
+/* Audio was lost for good: what is on has no known start any more. */
+void oh_track_jump(struct oh_track *k);
+/* Hz of the tone that is on, 0 when none or when it is more than one sine. */
+float oh_track_hz(const struct oh_track *k);
+
+void oh_cadence_hop(const struct oh_ear_call *call);
+void oh_sit_hop(const struct oh_ear_call *call);
+void oh_dtmf_hop(const struct oh_ear_call *call);
+void oh_fax_hop(const struct oh_ear_call *call);
+void oh_beep_hop(const struct oh_ear_call *call);
+void oh_speech_hop(const struct oh_ear_call *call);
+void oh_music_hop(const struct oh_ear_call *call);
+void oh_r2_hop(const struct oh_ear_call *call, bool backward);
+void oh_tty_hop(const struct oh_ear_call *call);
+void oh_cot_hop(const struct oh_ear_call *call);
+void oh_line_hop(const struct oh_ear_call *call);
+/* Once a frame: how many of its 160 samples were at the law's limit and how many were idle code. */
+void oh_line_frame(const struct oh_ear_call *call, int clipped, int idle);
+
+/* Row of the lane's plan that carries this tone, 255 when none. */
+uint8_t oh_plan_row(const oh_tone_plan *plan, int tone);
+/* A tone of this frequency and length could be a burst of the plan's supervisory tones. */
+bool oh_cadence_knows(const oh_tone_plan *plan, const struct oh_seg *seg);
+
+#endif

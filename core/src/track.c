@@ -1,0 +1,428 @@
+/* The tone tracker: finds steady tones in the spectrum and cuts the time into stretches of tone and of anything else.
+ *
+ * A hop is tonal when one or two peaks hold most of its power. Three tonal hops at one place make a tone; from then on only the bins
+ * around its peaks are watched, so that noise or talk elsewhere does not end it, and it has ended when those bins stay under a quarter
+ * of its mean power for three hops. A drop-out shorter than the window's half does not get that far, and one of up to 32 ms is mended.
+ *
+ * Edges are finer than hops: the window's shape says how much of it was filled from the amplitude of the hop on the edge, which gives
+ * the instant to a few milliseconds.
+ *
+ * Sines closer than 100 Hz, and amplitude modulation, blur into one swaying peak in a 32 ms window. When a tone sways, its last 128 ms
+ * are mixed down and looked at in steps of 7.8 Hz (zoom). That costs a few microseconds, once per such tone. */
+#include "lane.h"
+
+#define DROP_OUT (32 * OH_MS)
+
+float oh_hop_power(const struct oh_hop *h, int first, int last) {
+    float sum = 0;
+    if (first < OH_BIN_LOW)
+        first = OH_BIN_LOW;
+    if (last > OH_BIN_TOP + 10)
+        last = OH_BIN_TOP + 10;
+    for (int k = first; k <= last; k++)
+        sum += oh_hop_p(h, k);
+    return sum;
+}
+
+float oh_hop_hz(const struct oh_hop *h, int k) {
+    /* the middle of a sum of three may lie beside the peak */
+    if (oh_hop_p(h, k - 1) > oh_hop_p(h, k))
+        k--;
+    else if (oh_hop_p(h, k + 1) > oh_hop_p(h, k))
+        k++;
+    float here = oh_hop_p(h, k), below = oh_hop_p(h, k - 1), above = oh_hop_p(h, k + 1);
+    if (!(here > 0))
+        return 0;
+    float r = oh_sqrtf((below > above ? below : above) / here);
+    float shift = (2 * r - 1) / (r + 1);
+    return ((float)k + (below > above ? -shift : shift)) * OH_BIN_HZ;
+}
+
+/* Share x (0 to 1) of the window's length that holds tone, from the share of the amplitude: inverse of x - sin(2 pi x) / 2 pi. */
+static float filled(float amplitude) {
+    static const float at[17] = {0.0f,    0.2185f, 0.2811f, 0.3279f, 0.3676f, 0.4034f, 0.4367f, 0.4687f, 0.5f,
+                                 0.5313f, 0.5633f, 0.5966f, 0.6324f, 0.6721f, 0.7189f, 0.7815f, 1.0f};
+    if (amplitude <= 0)
+        return 0;
+    if (amplitude >= 1)
+        return 1;
+    float x = amplitude * 16;
+    int i = (int)x;
+    return at[i] + (at[i + 1] - at[i]) * (x - (float)i);
+}
+
+static float ranges_power(const struct oh_hop *h, const struct oh_track *k) {
+    float sum = oh_hop_power(h, k->lo[0], k->hi[0]);
+    return k->hi[1] >= k->lo[1] ? sum + oh_hop_power(h, k->lo[1], k->hi[1]) : sum;
+}
+
+static void choose_ranges(struct oh_track *k, const struct oh_hop *h) {
+    const struct oh_spectrum *s = h->spec;
+    int k1 = s->k1[h->lane], k2 = s->k2[h->lane];
+    bool two = s->s2[h->lane] > 0.08f * s->s1[h->lane] && s->s2[h->lane] > 0.06f * h->total;
+    k->lo[1] = 0;
+    k->hi[1] = -1;
+    k->k[0] = (int16_t)k1;
+    k->k[1] = -1;
+    if (!two) {
+        k->lo[0] = (int16_t)(k1 - 3);
+        k->hi[0] = (int16_t)(k1 + 3);
+        return;
+    }
+    int low = k1 < k2 ? k1 : k2, high = k1 < k2 ? k2 : k1;
+    k->k[0] = (int16_t)low;
+    k->k[1] = (int16_t)high;
+    k->lo[0] = (int16_t)(low - 2);
+    if (high - low <= 5) {
+        k->hi[0] = (int16_t)(high + 2);
+    } else {
+        k->hi[0] = (int16_t)(low + 2);
+        k->lo[1] = (int16_t)(high - 2);
+        k->hi[1] = (int16_t)(high + 2);
+    }
+}
+
+static bool tonal(const struct oh_hop *h) {
+    const struct oh_spectrum *s = h->spec;
+    if (!(h->total > 1.2e-5f)) /* -49 dBm0 */
+        return false;
+    float one = s->s1[h->lane], two = s->s2[h->lane];
+    if (one > 0.5f * h->total)
+        return true;
+    return two > 0.08f * one && one + two > 0.6f * h->total;
+}
+
+/* -- zoom ------------------------------------------------------------------------------------------------------------------- */
+
+#define ZOOM_POINTS 64
+
+/* Two sines or an amplitude modulation inside the tone's own bins: mix the newest samples down to the middle, sum by 16 (triangle), and
+ * search 64 bins of 7.8 Hz for peaks. samples: 512 to 1024. */
+static void zoom(struct oh_track *k, const struct oh_ring *ring, int samples) {
+    static _Thread_local float audio[1024];
+    static float cosine[1024];
+    static bool ready;
+    if (!ready) {
+        for (int i = 0; i < 1024; i++)
+            cosine[i] = (float)oh_cos_turn(i / 1024.0);
+        ready = true;
+    }
+    samples = samples / 16 * 16;
+    if (samples > 1024)
+        samples = 1024;
+    float middle = k->k[1] >= 0 ? (float)(k->k[0] + k->k[1]) * 0.5f : (k->f_n > 0 ? k->f_sum[0] / k->f_n / OH_BIN_HZ : (float)k->k[0]);
+    int step = (int)(middle * 4 + 0.5f); /* of 7.8125 Hz */
+    oh_ring_read(ring, samples, audio);
+    float re[ZOOM_POINTS + 1] = {0}, im[ZOOM_POINTS + 1] = {0};
+    int points = samples / 16;
+    for (int n = 0; n < samples; n++) {
+        uint32_t phase = (uint32_t)(n * step) & 1023;
+        float c = cosine[phase] * audio[n], s = cosine[(phase + 256) & 1023] * audio[n]; /* cos, -sin */
+        int block = n / 16;
+        float up = ((float)(n % 16) + 0.5f) / 16;
+        re[block] += c * (1 - up);
+        im[block] += s * (1 - up);
+        re[block + 1] += c * up;
+        im[block + 1] += s * up;
+    }
+    for (int b = 0; b < points; b++) { /* Hann */
+        float w = 0.5f - 0.5f * cosine[((b * 1024 + 512) / points) & 1023];
+        re[b] *= w;
+        im[b] *= w;
+    }
+    enum { SPAN = 14, SIZE = 2 * SPAN + 1 };
+    float power[SIZE];
+    float most = 0;
+    for (int i = 0; i < SIZE; i++) {
+        float x = 0, y = 0;
+        for (int b = 0; b < points; b++) {
+            uint32_t phase = (uint32_t)(16 * b * (i - SPAN)) & 1023;
+            float c = cosine[phase], s = cosine[(phase + 256) & 1023];
+            x += re[b] * c - im[b] * s;
+            y += re[b] * s + im[b] * c;
+        }
+        power[i] = x * x + y * y;
+        most = power[i] > most ? power[i] : most;
+    }
+    float hz[3], amount[3];
+    int found = 0;
+    for (int i = 1; i < SIZE - 1; i++) {
+        if (power[i] < 0.04f * most || power[i] < power[i - 1] || power[i] <= power[i + 1])
+            continue;
+        float l = oh_sqrtf(power[i - 1]), m = oh_sqrtf(power[i]), r = oh_sqrtf(power[i + 1]);
+        float shift = (r - l) / (2 * (2 * m - l - r) + 1e-9f);
+        float f = ((float)(step + i - SPAN) + shift) * 7.8125f;
+        int at = found < 3 ? found++ : -1;
+        for (int j = 0; j < 3 && at < 0; j++)
+            if (amount[j] < power[i])
+                at = j;
+        if (at >= 0) {
+            hz[at] = f;
+            amount[at] = power[i];
+        }
+    }
+    k->zoomed = 1;
+    k->seg.dhz[1] = 0;
+    k->seg.am_dhz = 0;
+    if (found == 0)
+        return;
+    if (found == 3) {
+        for (int a = 0; a < 2; a++) /* by frequency */
+            for (int b = 0; b < 2 - a; b++)
+                if (hz[b] > hz[b + 1]) {
+                    float t = hz[b];
+                    hz[b] = hz[b + 1];
+                    hz[b + 1] = t;
+                    t = amount[b];
+                    amount[b] = amount[b + 1];
+                    amount[b + 1] = t;
+                }
+        float below = hz[1] - hz[0], above = hz[2] - hz[1];
+        if (amount[1] > 0.9f * amount[0] && amount[1] > 0.9f * amount[2] && oh_absf(below - above) < 7) {
+            k->seg.dhz[0] = (uint16_t)(hz[1] * 10 + 0.5f);
+            k->seg.am_dhz = (uint16_t)((below + above) * 5 + 0.5f);
+            return;
+        }
+        int weak = amount[0] < amount[1] ? (amount[0] < amount[2] ? 0 : 2) : (amount[1] < amount[2] ? 1 : 2);
+        for (int j = weak; j < 2; j++) {
+            hz[j] = hz[j + 1];
+            amount[j] = amount[j + 1];
+        }
+        found = 2;
+    }
+    if (found == 2) {
+        int lower = hz[0] < hz[1] ? 0 : 1;
+        k->seg.dhz[0] = (uint16_t)(hz[lower] * 10 + 0.5f);
+        k->seg.dhz[1] = (uint16_t)(hz[1 - lower] * 10 + 0.5f);
+        return;
+    }
+    k->seg.dhz[0] = (uint16_t)(hz[0] * 10 + 0.5f);
+}
+
+/* -- the tone that is on ------------------------------------------------------------------------------------------------------ */
+
+static bool sways(const struct oh_track *k) {
+    if (k->k[1] >= 0 && k->hi[1] < k->lo[1])
+        return true; /* two peaks that touch */
+    return k->k[1] < 0 && k->f_n >= 3 && (k->w_max > 1.5f * k->w_min || k->f_max - k->f_min > 9);
+}
+
+/* Bring the segment's figures up to date. */
+static void describe(struct oh_track *k) {
+    float n = k->f_n > 0 ? k->f_n : 1;
+    if (!k->zoomed) {
+        k->seg.dhz[0] = (uint16_t)(k->f_sum[0] / n * 10 + 0.5f);
+        k->seg.dhz[1] = k->k[1] >= 0 ? (uint16_t)(k->f_sum[1] / n * 10 + 0.5f) : 0;
+    }
+    k->seg.flags = (uint8_t)(k->seg.flags & ~(OH_SEG_EARLY | OH_SEG_BEAT));
+    if (k->hops < 8)
+        k->seg.flags |= OH_SEG_EARLY;
+    if (sways(k))
+        k->seg.flags |= OH_SEG_BEAT;
+    k->seg.level_cdbm0 = (int16_t)oh_cdb(k->level);
+    k->seg.purity = (uint8_t)(k->purity / n * 100);
+}
+
+float oh_track_hz(const struct oh_track *k) {
+    return k->on && k->k[1] < 0 && k->f_n > 0 ? k->f_sum[0] / k->f_n : 0;
+}
+
+/* When the sound began: from the totals of the hops over the edge. from: time of the first tonal hop. */
+static uint32_t onset(const struct oh_track *k, uint32_t first) {
+    float before = k->past[k->past_n - 1];
+    for (int i = 0; i < k->past_n; i++)
+        before = oh_minf(before, k->past[i]);
+    float best = 1;
+    uint32_t at = first - (uint32_t)OH_WINDOW / 2;
+    bool found = false;
+    for (int i = 0; i < k->past_n; i++) {
+        if ((int32_t)(k->past_t[i] - (first - 2 * OH_HOP)) < 0)
+            break;
+        float a = oh_sqrtf(oh_maxf(k->past[i] - before, 0) / k->level);
+        if (oh_absf(a - 0.5f) < best && a > 0.04f && a < 0.96f) {
+            best = oh_absf(a - 0.5f);
+            at = k->past_t[i] - (uint32_t)(filled(a) * OH_WINDOW);
+            found = true;
+        }
+    }
+    if (before > 0.4f * k->level || !found) {
+        if ((int32_t)(first - k->last_end) < 100 * OH_MS && k->last_end)
+            at = k->last_end; /* tone to tone: the end of one is the start of the next */
+    }
+    return at;
+}
+
+static void begin(struct oh_track *k, const struct oh_hop *h) {
+    k->on = 1;
+    k->hops = 0;
+    k->miss = 0;
+    k->zoomed = 0;
+    k->change = 0;
+    k->resumed = 0;
+    choose_ranges(k, h);
+    k->level = ranges_power(h, k);
+    k->level_n = 1;
+    k->w_min = k->w_max = k->level;
+    k->f_min = 1e9f;
+    k->f_max = 0;
+    k->f_sum[0] = k->f_sum[1] = k->f_n = 0;
+    k->purity = 0;
+    k->off_ratio = 2;
+    memset(&k->seg, 0, sizeof k->seg);
+    k->seg.flags = OH_SEG_TONE;
+    k->seg.start = onset(k, h->t - 2 * OH_HOP);
+    k->seg.end = h->t;
+}
+
+static void follow(struct oh_track *k, const struct oh_hop *h, float w) {
+    float f = oh_hop_hz(h, k->k[1] >= 0 ? k->k[0] : h->spec->k1[h->lane]);
+    k->hops = (uint8_t)(k->hops < 255 ? k->hops + 1 : 255);
+    if (k->hops < 3) {
+        uint32_t start = k->seg.start;
+        /* the window is still filling: only now is the level known, and with it the edge */
+        k->level = oh_maxf(w, k->level);
+        k->seg.start = onset(k, k->seg.end - 2 * OH_HOP);
+        if (k->hops == 2) {
+            struct oh_seg seg = k->seg;
+            choose_ranges(k, h);
+            k->seg = seg;
+            k->level = ranges_power(h, k);
+            k->level_n = 1;
+            k->w_min = k->w_max = k->level;
+        }
+        if (k->resumed)
+            k->seg.start = start;
+        return;
+    }
+    k->level_n = oh_minf(k->level_n + 1, 50);
+    k->level += (w - k->level) / k->level_n;
+    k->w_min = oh_minf(k->w_min, w);
+    k->w_max = oh_maxf(k->w_max, w);
+    if (k->f_n < 100) {
+        k->f_min = oh_minf(k->f_min, f);
+        k->f_max = oh_maxf(k->f_max, f);
+        k->f_sum[0] += f;
+        k->f_sum[1] += k->k[1] >= 0 ? oh_hop_hz(h, k->k[1]) : 0;
+        k->purity += oh_minf(w / h->total, 1);
+        k->f_n += 1;
+    }
+}
+
+/* The hop nearest to half amplitude tells when the tone ended. */
+static void note_end(struct oh_track *k, const struct oh_hop *h, float ratio) {
+    float a = oh_sqrtf(ratio);
+    if (oh_absf(a - 0.5f) < oh_absf(k->off_ratio - 0.5f)) {
+        k->off_ratio = a;
+        k->off_edge = h->t - OH_WINDOW + (uint32_t)(filled(a) * OH_WINDOW);
+    }
+}
+
+static void finish(struct oh_track *k, const struct oh_ring *ring, struct oh_seg *ended, uint32_t now, uint32_t end) {
+    k->seg.end = end;
+    int late = (int)(now - end), samples = (int)(end - k->seg.start);
+    if (!k->zoomed && sways(k) && late >= 0 && samples >= 400 && late + samples <= 1024) {
+        struct oh_ring there = *ring;
+        there.next -= late;
+        there.next += there.next < 0 ? OH_RING_FRAMES * OH_FRAME_SAMPLES : 0;
+        zoom(k, &there, samples);
+    }
+    describe(k);
+    *ended = k->seg;
+    k->before = k->seg;
+    k->on = 0;
+    k->last_end = end;
+}
+
+void oh_track_jump(struct oh_track *k) {
+    if (k->on)
+        k->seg.flags |= OH_SEG_CUT | OH_SEG_FUZZY;
+    k->tries = 0;
+    k->past_n = 0;
+}
+
+int oh_track_hop(struct oh_track *k, const struct oh_hop *h, const struct oh_ring *ring, struct oh_seg *ended) {
+    int saw = OH_TRACK_NONE;
+    if (h->held) {
+        k->tries = 0;
+        k->past_n = 0;
+        if (k->on)
+            k->seg.flags |= OH_SEG_FUZZY;
+        return saw;
+    }
+    for (int i = 7; i > 0; i--) {
+        k->past[i] = k->past[i - 1];
+        k->past_t[i] = k->past_t[i - 1];
+    }
+    k->past[0] = h->total;
+    k->past_t[0] = h->t;
+    k->past_n = (uint8_t)(k->past_n < 8 ? k->past_n + 1 : 8);
+
+    bool is_tonal = tonal(h);
+    float hz = is_tonal ? oh_hop_hz(h, h->spec->k1[h->lane]) : 0;
+    if (k->on) {
+        float w = ranges_power(h, k);
+        float ratio = k->level > 0 ? w / k->level : 0;
+        bool there = ratio > 0.25f && w > 0.3f * h->total;
+        if (there) {
+            k->miss = 0;
+            if (ratio > 0.7f)
+                k->off_ratio = 2;
+            else
+                note_end(k, h, ratio);
+            if (ratio > 0.5f || k->hops < 3)
+                follow(k, h, w);
+            /* a step in frequency inside the watched bins */
+            if (k->k[1] < 0 && k->f_n >= 4 && is_tonal && oh_absf(hz - k->f_sum[0] / k->f_n) > 14) {
+                if (k->change == 0 || oh_absf(hz - k->change_hz) > 6) {
+                    k->change = 1;
+                    k->change_hz = hz;
+                } else if (++k->change >= 5) {
+                    finish(k, ring, ended, h->t, h->t - 5 * OH_HOP - OH_WINDOW / 2 + OH_HOP);
+                    begin(k, h);
+                    k->seg.start = k->last_end;
+                    return OH_TRACK_BOTH;
+                }
+            } else {
+                k->change = 0;
+            }
+            if (!k->zoomed && k->hops == 14 && sways(k))
+                zoom(k, ring, 1024);
+        } else {
+            k->miss++;
+            note_end(k, h, ratio);
+        }
+    }
+    if (!k->on || k->miss) {
+        if (is_tonal && k->tries && oh_absf(hz - k->try_hz) < (k->tries < 2 ? 40.0f : 25.0f)) {
+            k->tries++;
+            k->try_hz = hz;
+        } else {
+            k->tries = is_tonal ? 1 : 0;
+            k->try_hz = hz;
+        }
+    } else {
+        k->tries = 0;
+    }
+    if (k->on && (k->miss >= 4 || (k->miss >= 2 && k->tries >= 3))) {
+        finish(k, ring, ended, h->t, k->off_edge);
+        saw = OH_TRACK_END;
+    }
+    if (!k->on && k->tries >= 3) {
+        begin(k, h);
+        k->tries = 0;
+        saw |= OH_TRACK_START;
+        int32_t gap = (int32_t)(k->seg.start - k->last_end);
+        float was = k->before.dhz[0] * 0.1f;
+        if (k->last_end && gap < DROP_OUT && gap > -DROP_OUT && oh_absf(hz - was) < 15 && !k->before.dhz[1]) {
+            k->seg.start = k->before.start;
+            k->seg.flags |= k->before.flags & (OH_SEG_CUT | OH_SEG_FUZZY);
+            k->resumed = 1;
+            saw |= OH_TRACK_RESUME;
+        }
+    }
+    if (k->on) {
+        k->seg.end = k->miss ? k->off_edge : h->t;
+        describe(k);
+    }
+    return saw;
+}
