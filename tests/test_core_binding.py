@@ -324,8 +324,8 @@ def test_plans_are_listed_and_described() -> None:
     assert busy
     assert [(segment.hz, segment.duration_ms) for segment in busy[0].loop] == [((450,), 350), ((), 350)]
     assert all(spec.source for spec in china.tones)
-    with pytest.raises(ValueError, match="unknown tone plan 'nc'"):
-        plans.plan("nc")
+    with pytest.raises(ValueError, match="unknown tone plan 'xy'"):
+        plans.plan("xy")
 
 
 def test_demux_and_mux_are_inverse() -> None:
