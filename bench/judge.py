@@ -38,6 +38,11 @@ class Verdict:
         return self.at is not None and self.at < self.truth.knowable
 
     @property
+    def late(self) -> bool:
+        """Decided after the time that is allowed."""
+        return self.at is not None and self.at > self.truth.due > 0
+
+    @property
     def latency_ms(self) -> float:
         """From the onset to the final decision; of a beep from its end."""
         assert self.at is not None

@@ -29,6 +29,7 @@ def _recall(scored: Iterable[Scored]) -> dict[str, Any]:
         "n": len(verdicts),
         "recall": round(len(found) / len(verdicts), 4) if verdicts else None,
         "premature": round(sum(v.premature for v in found) / len(found), 4) if found else None,
+        "late": round(sum(v.late for v in found) / len(found), 4) if found else None,
         "repeats": sum(v.repeats for v in verdicts),
         "p50_ms": round(float(np.percentile(late, 50))) if late else None,
         "p95_ms": round(float(np.percentile(late, 95))) if late else None,

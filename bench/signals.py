@@ -75,6 +75,25 @@ PROFILE = {
     "neg": "PRE_ANSWER",
     "post": "ANSWERED",
 }
+#: Time in s from the onset (of a beep and a SIT: the end) after which a decision is late. A cadence: one period and 1 s after it is known.
+LATE_S = {
+    "dtmf": 0.06,
+    "sit": 0.1,
+    "sit_us": 0.1,
+    "fax_cng": 0.45,
+    "fax_ced": 0.6,
+    "ans_pr": 1.5,
+    "ansam": 1.0,
+    "ansam_pr": 1.5,
+    "v21_preamble": 0.5,
+    "bell_ans": 0.6,
+    "tty": 2.0,
+    "cot2010": 0.5,
+    "cot2000": 0.5,
+    "r2_fwd": 0.06,
+    "r2_bwd": 0.06,
+    "beep": 0.1,
+}
 EARLY, LATE = 0.35, 0.6  # s of line before and after a signal
 
 
@@ -129,6 +148,7 @@ class Truth:
     accept: frozenset[str]
     detail: str = ""  # key, coding or R2 signal that must come with it; empty when any will do
     knowable: int = 0  # a final event before this sample is a guess
+    due: int = 0  # one after this sample is late
     may_repeat: bool = False  # a tone that comes again after a pause may be told again
     optional: bool = False  # neither a miss nor a false alarm
     conflict: bool = False  # sources of the plan disagree about this row
@@ -238,7 +258,7 @@ def length_of(row: Row, plan: tuple[Row, ...]) -> float:
     sure = plans.knowable_ms(row, plan) / 1000
     if not row.period_ms:
         once = sum(s.ms for s in row.once) / 1000
-        return max(once + (0.3 if not row.loop else 3.0), sure * 1.15 + 1.5)
+        return max(once + (0.3 if not row.loop else 2.4), sure * 1.15 + 1.2)
     period = row.period_ms / 1000
     cycles = 4.2 if period < 0.8 else 3.2 if period < 1.7 else 2.2 if period < 8 else 1.15
     return max(cycles * period, sure * 1.15 + 1.0) + sum(s.ms for s in row.once) / 1000
@@ -252,6 +272,7 @@ def _tone(case: Case, line: lines.Line, rng: np.random.Generator, all_plans: pla
     sure = virtual + int((0.9 * plans.knowable_ms(row, plan) / 1000 - 0.02) * RATE)
     truth = Truth(row.tone, bursts[0][0], bursts[-1][1], plans.accepted(row, plan), knowable=sure, may_repeat=row.period_ms > 2500)
     truth.conflict = row.conflict or row.filler
+    truth.due = virtual + int((1.1 * (plans.knowable_ms(row, plan) + row.period_ms) / 1000 + 1.0) * RATE)
     # A burst that stands alone for many seconds is not yet a cadence: other rows of this kind are heard, not demanded.
     truth.optional = row.tone not in (*plans.CALL_RESULT, "dial") and row.period_ms > 8000
     return x, [truth]
@@ -354,8 +375,6 @@ Q24: dict[str, Q24Point] = {
     "att_level_reject": Q24Point(False, level=-55),
     "ntt_short_reject": Q24Point(False, on_ms=24),
     "att_short_reject": Q24Point(False, on_ms=23),
-    "twist_up_reject": Q24Point(False, twist=15),
-    "twist_down_reject": Q24Point(False, twist=-15),
 }
 
 
@@ -519,6 +538,8 @@ def render(case: Case, all_plans: plans.Plans | None = None) -> Signal:
         for t in truths:
             t.onset -= lost if t.onset > at else 0
             t.end -= lost if t.end > at else 0
+    for t in truths:
+        t.due = t.due or (t.end if t.tone in ("beep", "sit", "sit_us") else t.onset) + int(LATE_S[t.tone] * RATE)
     return Signal(case, heard, truths, line)
 
 
