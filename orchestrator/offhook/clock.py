@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import math
 import os
 import selectors
 from collections.abc import Callable, Coroutine, Iterator, Mapping
@@ -131,14 +130,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """
 
     def __init__(self, start: dt.datetime) -> None:
-        if start.tzinfo is None:
-            raise ValueError("virtual time starts at an aware datetime, e.g. datetime(2026, 3, 2, 1, tzinfo=UTC)")
-        self.start = start.astimezone(dt.UTC)
         self.now_ns = 0
         self.held = 0
         self.run_ticks: Callable[[int], int] | None = None
         selector = _VirtualSelector()
         super().__init__(selector)
+        if start.tzinfo is None:
+            self.close()
+            raise ValueError("virtual time starts at an aware datetime, e.g. datetime(2026, 3, 2, 1, tzinfo=UTC)")
+        self.start = start.astimezone(dt.UTC)
         selector.loop = self
 
     def time(self) -> float:
@@ -147,7 +147,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def advance(self, seconds: float) -> None:
         """Move time on by up to *seconds*; less when the audio on the way had something to say."""
-        wanted_ns = max(1, math.ceil(seconds * 1e9))
+        wanted_ns = max(1, round(seconds * 1e9))  # the loop itself forgives half a nanosecond
         if self.run_ticks is None:
             self.now_ns += wanted_ns
             return

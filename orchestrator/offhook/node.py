@@ -206,6 +206,7 @@ class Node(Desk):
         await self._tasks.__aenter__()
         self._services.append(self._tasks.create_task(self._follow_wishes(), name="wishes"))
         await self._refresh()
+        self._health = Health.HELD  # from here on the links say how it is
         self._judge_health()
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -492,7 +493,7 @@ class Node(Desk):
         self._judge_health()
 
     def _judge_health(self) -> None:
-        if self._health is Health.STOPPING:
+        if self._health in (Health.STARTING, Health.STOPPING):
             return
         down = [str(span) for span in range(self.pool.spans) if not self.pool.up(span)]
         if self._store_reason:

@@ -58,7 +58,17 @@ _KINDS = {
 # 95xxx and 96xxx companies, 116xxx. (Numbering plan of the PRC, chapters 4 and 5.)
 _CN_SHORT = re.compile(r"1(?:1[0-9]|2[0-9]|0(?:0|1)[0-9]{2}|2[0-9]{3}|16[0-9]{3})|9[56][0-9]{3,4}|10[0-9]{3}")
 _SEPARATORS = re.compile(r"[\s\-.()/\u00a0\u200b\u200e\u200f\u202a-\u202e\u2060\ufeff]+")
-_SHAPE = re.compile(r"\+?[0-9]{1,20}")
+_SHAPE = re.compile(r"\+?[0-9]+")
+MAX_DIGITS = 20
+"""15 of E.164, with room for prefixes; more are two numbers in one cell."""
+
+
+def _missing() -> NumberError:
+    return NumberError("digits are missing", "write the whole number with its area code")
+
+
+def _too_many() -> NumberError:
+    return NumberError("too many digits", "compare with the source; two numbers in one cell need two lines")
 
 
 def digits_of(text: str) -> str:
@@ -72,6 +82,8 @@ def digits_of(text: str) -> str:
         raise NumberError("no number", "fill the cell or delete the line")
     if not _SHAPE.fullmatch(plain):
         raise NumberError("not a telephone number", "write digits only, with + before a country code")
+    if len(plain) > MAX_DIGITS:
+        raise _too_many()
     return plain
 
 
@@ -114,19 +126,22 @@ def parse(text: str, region: str = "CN", short: bool = False) -> Number:
     except pn.NumberParseException as error:
         raise NumberError("not a telephone number", "write the area code and the number, or + and the country code") from error
     if not pn.is_valid_number(number):
-        raise _invalid(number)
+        raise _invalid(number, digits)
     home = pn.region_code_for_number(number) or ""
     zones = tuple(z for z in pn_timezone.time_zones_for_number(number) if z != "Etc/Unknown")
     e164 = pn.format_number(number, pn.PhoneNumberFormat.E164)
     return Number(e164, home, _KINDS.get(pn.number_type(number), "unknown"), zones)
 
 
-def _invalid(number: pn.PhoneNumber) -> NumberError:
+def _invalid(number: pn.PhoneNumber, digits: str) -> NumberError:
     why = pn.is_possible_number_with_reason(number)
-    if why == pn.ValidationResult.TOO_LONG:
-        return NumberError("too many digits", "compare with the source; two numbers in one cell need two lines")
+    chinese = number.country_code == 86 and not digits.startswith("+")
+    if why == pn.ValidationResult.TOO_LONG or (chinese and digits[0] == "1" and len(digits) > 11):
+        return _too_many()
     if why in (pn.ValidationResult.TOO_SHORT, pn.ValidationResult.IS_POSSIBLE_LOCAL_ONLY):
-        return NumberError("digits are missing", "write the whole number with its area code")
+        return _missing()
+    if chinese and len(digits) < (11 if digits[0] == "1" else 10):  # the library calls 0453114 possible (S05)
+        return _missing()
     if why == pn.ValidationResult.INVALID_COUNTRY_CODE:
         return NumberError("no such country code", "correct the digits after +")
     return NumberError("no such number in the numbering plan", "digits are missing or wrong; compare with the source")
