@@ -217,6 +217,52 @@ static void push(struct oh_cadence *c, const struct oh_seg *seg) {
     c->segs[c->count++] = *seg;
 }
 
+/* Loudest tone of the list, cdbm0. */
+static int reference(const struct oh_cadence *c) {
+    int level = -12000;
+    for (int i = 0; i < c->count; i++)
+        if (c->segs[i].flags & OH_SEG_TONE && c->segs[i].level_cdbm0 > level)
+            level = c->segs[i].level_cdbm0;
+    return level;
+}
+
+/* Is this a tone of the cadence, or a faint sound in its gaps (an echo, a line's own hum and music)? */
+static bool counts(const struct oh_cadence *c, const struct oh_seg *seg) {
+    int below = reference(c) - seg->level_cdbm0;
+    if (below > 1300)
+        return false;
+    return below < 500 || seg->purity >= 85;
+}
+
+static void close_gap(struct oh_cadence *c, const struct oh_seg *next) {
+    if (c->count == 0)
+        return;
+    struct oh_seg gap = {.start = c->segs[c->count - 1].end, .end = next->start, .flags = (uint8_t)(next->flags & OH_SEG_FUZZY)};
+    if ((int32_t)(gap.end - gap.start) > 20 * OH_MS)
+        push(c, &gap);
+}
+
+/* A tone has ended: into the list with it, and with the gap before it. */
+static void take(struct oh_cadence *c, const struct oh_seg *ended) {
+    struct oh_seg seg = *ended;
+    if (!counts(c, &seg))
+        return;
+    if (c->count && seg.level_cdbm0 - reference(c) > 1300)
+        c->count = 0; /* what was before were no tones beside this one */
+    if (c->count == 0 && seg.start < 60 * OH_MS)
+        seg.flags |= OH_SEG_CUT; /* it may have begun before we listened */
+    close_gap(c, &seg);
+    push(c, &seg);
+    c->last_tone_end = seg.end;
+}
+
+/* The last tone had not ended: out of the list with it, and with the gap before it, which comes again. */
+static void put_back(struct oh_cadence *c) {
+    c->count--;
+    if (c->count && !(c->segs[c->count - 1].flags & OH_SEG_TONE))
+        c->count--;
+}
+
 static void measure(const struct oh_cadence *c, const struct oh_seg *last, oh_event *e) {
     const struct oh_seg *tone = last->flags & OH_SEG_TONE ? last : &c->segs[c->count - 1];
     e->level_cdbm0 = tone->level_cdbm0;
@@ -382,50 +428,50 @@ void oh_cadence_hop(const struct oh_ear_call *call) {
     if (!lane->plan || (!c->count && !k->on && !call->track && !c->reported))
         return;
     if (call->track & OH_TRACK_END) {
-        struct oh_seg seg = *call->ended;
         c->hinted = 0;
-        if (c->count == 0 && seg.start < 60 * OH_MS)
-            seg.flags |= OH_SEG_CUT; /* it may have begun before we listened */
-        push(c, &seg);
-        c->last_tone_end = seg.end;
+        take(c, call->ended);
         wake(c, t);
     }
     if (call->track & OH_TRACK_START) {
-        if (c->count && call->track & OH_TRACK_RESUME) {
-            c->count--; /* it had not ended */
-        } else if (c->count) {
-            struct oh_seg gap = {.start = c->segs[c->count - 1].end, .end = k->seg.start, .flags = (uint8_t)(k->seg.flags & OH_SEG_FUZZY)};
-            if ((int32_t)(gap.end - gap.start) > 20 * OH_MS)
-                push(c, &gap);
-        }
+        if (c->count && call->track & OH_TRACK_RESUME && c->segs[c->count - 1].start == k->seg.start)
+            put_back(c);
         wake(c, t);
     }
     if (c->timed && (int32_t)(t - c->due) < 0)
         return;
     struct oh_seg last = {0};
-    if (k->on) {
+    bool tone = k->on && k->hops >= 1 && counts(c, &k->seg);
+    int kept = c->count;
+    if (tone) {
         last = k->seg;
         last.end = t - OH_WINDOW / 8; /* the newest hop has seen it nearly up to its end */
         if ((int32_t)(last.end - last.start) < 0)
             last.end = last.start;
         if (c->count == 0 && last.start < 60 * OH_MS)
             last.flags |= OH_SEG_CUT;
+        close_gap(c, &last);
         wake(c, t + (k->hops < 40 ? 20u : 100u) * OH_MS);
     } else if (c->count) {
         last.start = c->segs[c->count - 1].end;
         last.end = t - OH_WINDOW / 2;
         if ((int32_t)(last.end - last.start) < 0)
             last.end = last.start;
-        wake(c, t + 50 * OH_MS);
+        wake(c, t + (k->on ? 20u : 50u) * OH_MS);
     } else {
+        if (k->on)
+            wake(c, t + 20u * OH_MS);
         return;
     }
-    if (call->hop->held)
+    if (call->hop->held) {
+        c->count = (uint8_t)kept;
         return;
+    }
     if (c->reported)
         check_end(call, &last);
     judge(call, &last);
     hint_ringback(call, &last);
+    if (c->count > kept)
+        c->count--; /* the gap is closed for good only when the tone has ended */
     if (!(last.flags & OH_SEG_TONE) && last.end - last.start > 22000u * OH_MS) {
         c->count = 0; /* longer than any cadence */
         c->timed = false;

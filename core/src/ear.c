@@ -145,7 +145,8 @@ void oh_ear_raise(const struct oh_ear_call *call, oh_event *event, uint32_t onse
     const struct oh_lane *lane = call->lane;
     event->channel = lane->channel;
     event->at_sample = event->at_sample ? event->at_sample : lane->now;
-    event->onset_sample = lane->now - (uint32_t)((uint32_t)lane->now - onset);
+    uint64_t ago = (uint32_t)((uint32_t)lane->now - onset);
+    event->onset_sample = ago < lane->now ? lane->now - ago : 0;
     call->sink->raise(call->sink->owner, event);
 }
 

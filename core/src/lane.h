@@ -70,6 +70,7 @@ struct oh_track {
     float try_hz;
     uint32_t last_end;    /* end of the tone before */
     struct oh_seg before; /* that tone */
+    float before_level;
     /* totals of the last hops, newest first */
     float past[8];
     uint32_t past_t[8];

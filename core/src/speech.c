@@ -14,7 +14,7 @@ void oh_speech_hop(const struct oh_ear_call *call) {
         return;
     float power = oh_maxf(h->total, 1e-8f);
     if (s->floor <= 0) {
-        s->floor = s->fast = power < 1e-6f ? power : 1e-6f;
+        s->floor = s->fast = oh_minf(power, 1e-4f);
         s->silence_from = h->t;
     }
     s->least = s->tick ? oh_minf(s->least, power) : power;

@@ -329,6 +329,7 @@ static void finish(struct oh_track *k, const struct oh_ring *ring, struct oh_seg
     describe(k);
     *ended = k->seg;
     k->before = k->seg;
+    k->before_level = k->level;
     k->on = 0;
     k->last_end = end;
 }
@@ -359,11 +360,15 @@ int oh_track_hop(struct oh_track *k, const struct oh_hop *h, const struct oh_rin
 
     bool is_tonal = tonal(h);
     float hz = is_tonal ? oh_hop_hz(h, h->spec->k1[h->lane]) : 0;
+    bool louder = false;
     if (k->on) {
         float w = ranges_power(h, k);
         float ratio = k->level > 0 ? w / k->level : 0;
         bool there = ratio > 0.25f && w > 0.3f * h->total;
-        if (there) {
+        louder = k->hops >= 4 && h->total > 5 * k->level;
+        if (louder && is_tonal) {
+            k->change = 0;
+        } else if (there) {
             k->miss = 0;
             if (ratio > 0.7f)
                 k->off_ratio = 2;
@@ -392,7 +397,7 @@ int oh_track_hop(struct oh_track *k, const struct oh_hop *h, const struct oh_rin
             note_end(k, h, ratio);
         }
     }
-    if (!k->on || k->miss) {
+    if (!k->on || k->miss || louder) {
         if (is_tonal && k->tries && oh_absf(hz - k->try_hz) < (k->tries < 2 ? 40.0f : 25.0f)) {
             k->tries++;
             k->try_hz = hz;
@@ -403,8 +408,8 @@ int oh_track_hop(struct oh_track *k, const struct oh_hop *h, const struct oh_rin
     } else {
         k->tries = 0;
     }
-    if (k->on && (k->miss >= 4 || (k->miss >= 2 && k->tries >= 3))) {
-        finish(k, ring, ended, h->t, k->off_edge);
+    if (k->on && (k->miss >= 4 || (k->miss >= 2 && k->tries >= 3) || (louder && k->tries >= 3))) {
+        finish(k, ring, ended, h->t, louder ? h->t - OH_WINDOW / 2 - 2 * OH_HOP : k->off_edge);
         saw = OH_TRACK_END;
     }
     if (!k->on && k->tries >= 3) {
@@ -413,7 +418,8 @@ int oh_track_hop(struct oh_track *k, const struct oh_hop *h, const struct oh_rin
         saw |= OH_TRACK_START;
         int32_t gap = (int32_t)(k->seg.start - k->last_end);
         float was = k->before.dhz[0] * 0.1f;
-        if (k->last_end && gap < DROP_OUT && gap > -DROP_OUT && oh_absf(hz - was) < 15 && !k->before.dhz[1]) {
+        bool as_loud = k->level > 0.16f * k->before_level && k->level < 6 * k->before_level;
+        if (as_loud && k->last_end && gap < DROP_OUT && gap > -DROP_OUT && oh_absf(hz - was) < 15 && !k->before.dhz[1]) {
             k->seg.start = k->before.start;
             k->seg.flags |= k->before.flags & (OH_SEG_CUT | OH_SEG_FUZZY);
             k->resumed = 1;
