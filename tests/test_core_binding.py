@@ -180,7 +180,7 @@ def test_a_wrong_order_is_named() -> None:
         with pytest.raises(CoreError, match="oh_core_play"):
             engine.play(0, prompt + 1)
         engine.play(0, prompt)
-        with pytest.raises(CoreError, match="drop_prompt.*busy"):
+        with pytest.raises(CoreError, match=r"drop_prompt.*busy"):
             engine.drop_prompt(prompt)
 
 
