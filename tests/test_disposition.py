@@ -48,6 +48,8 @@ def test_a_vacant_number_needs_two_independent_signs_s05() -> None:
     assert dispose(facts(cause=Cause.UNALLOCATED))[0] is D.SUSPECT_VACANT
     assert dispose(facts(cause=Cause.UNALLOCATED, tones=tone))[0] is D.VACANT
     assert dispose(facts(cause=Cause.NORMAL_CLEARING, who=Party.US, tones=tone, progress_causes={1}))[0] is D.VACANT
+    assert dispose(facts(cause=Cause.UNALLOCATED, announced=True))[0] is D.VACANT
+    assert dispose(facts(cause=Cause.NETWORK_OUT_OF_ORDER, announced=True))[0] is D.FAILED
     assert dispose(facts(cause=Cause.UNALLOCATED, earlier_vacant=1))[0] is D.VACANT  # the same sign on another day
     assert dispose(facts(tones={"sit_us"}, sit={"IC"}))[0] is D.SUSPECT_VACANT
     assert dispose(facts(tones={"sit_us"}, sit={"NC"}))[0] is D.CONGESTION

@@ -11,6 +11,17 @@ from dataclasses import dataclass
 from offhook.disposition import Disposition
 from offhook.messages import AnswerHandling
 
+BEEP_MS = 160
+"""Shortest beep that tells a machine; shorter ones are keys, clicks and vowels."""
+BEEP_AFTER_MS = 200
+"""A tone that began before the answer, or right with it, is the end of the ring-back and no beep."""
+VOICED_BEEP_MS = 400
+"""Shortest beep that is believed while someone has just begun to speak: a long vowel sounds like one."""
+VOICE_MS = 1500
+"""How long someone has just begun to speak."""
+UTTERANCE_MS = 120
+"""Shortest sound that counts as an utterance."""
+
 _FAX = frozenset({"fax_ced", "fax_cng", "ans_pr", "ansam", "ansam_pr", "v21_preamble", "bell_ans"})
 _CORE_VERDICTS = {
     "person": Disposition.PERSON,
@@ -47,6 +58,7 @@ class AnswerAnalysis:
         self._answered = answered_ms
         self._onset = answered_ms if speaking else None  # of the first utterance
         self._speaking = speaking
+        self._run_from = answered_ms  # onset of the latest speech
         self._quiet_since = answered_ms  # end of the last sound
         self.verdict: Verdict | None = None
 
@@ -58,6 +70,7 @@ class AnswerAnalysis:
     def speech(self, onset_ms: int) -> None:
         """Speech began at *onset_ms*."""
         self._speaking = True
+        self._run_from = onset_ms
         if self._onset is None:
             self._onset = max(onset_ms, self._answered)
 
@@ -65,13 +78,20 @@ class AnswerAnalysis:
         """Speech ended at *end_ms*."""
         self._speaking = False
         self._quiet_since = max(end_ms, self._answered)
+        if self.speech_ms < UTTERANCE_MS:
+            self._onset = None  # a click, or the end of a ring-back tune
 
-    def tone(self, name: str, t_ms: int) -> None:
-        """A tone was recognised."""
+    def tone(self, name: str, onset_ms: int, t_ms: int) -> None:
+        """A tone that began at *onset_ms* was recognised."""
         if name in _FAX:
             self._decide(Disposition.FAX, f"tone {name}", t_ms)
-        elif name in ("beep", "record"):
+        elif name in ("beep", "record") and self.is_beep(onset_ms, t_ms):
             self._decide(Disposition.MACHINE, f"tone {name}", t_ms)
+
+    def is_beep(self, onset_ms: int, t_ms: int) -> bool:
+        """Can a tone from *onset_ms* to *t_ms* be a machine's beep?"""
+        voiced = self._speaking and t_ms - self._run_from < VOICE_MS
+        return onset_ms >= self._answered + BEEP_AFTER_MS and t_ms - onset_ms >= (VOICED_BEEP_MS if voiced else BEEP_MS)
 
     def core(self, name: str, t_ms: int) -> None:
         """The core's own verdict; it goes before ours."""

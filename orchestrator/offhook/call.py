@@ -26,10 +26,14 @@ from offhook_drivers.contract import Answered, Cause, Cleared, Digit, Event, Pro
 
 log = logging.getLogger(__name__)
 
-SECOND_SIGN_S = 4.0
+SECOND_SIGN_S = 8.0
 """After one sign of a vacant number the line is kept so long for the other one (S05)."""
+ANNOUNCEMENT_MS = 1200
+"""So much speech before any answer is an announcement."""
 LATE_BEEP_MS = 5000
 """A beep so soon after a person's verdict tells that it was a short greeting of a machine."""
+KEY_ECHO_MS = 300
+"""A beep so soon after a key is the key itself."""
 AFTER_BEEP_S = 0.3
 """From the beep's recognition to the message, unless its end is heard before."""
 AFTER_KEY_S = 0.5
@@ -42,7 +46,7 @@ MAX_DIGITS = 64
 _EARLY_END = frozenset({"busy", "congestion"})  # nothing better follows
 _VACANT_SIGN = frozenset({"unobtainable", "sit", "sit_us"})
 _VACANT_CAUSES = frozenset({int(Cause.UNALLOCATED), int(Cause.NUMBER_CHANGED), int(Cause.INVALID_NUMBER_FORMAT)})
-_FAR_END_GONE = frozenset({"busy", "congestion", "unobtainable", "howler"})
+_FAR_END_GONE = frozenset({"busy", "congestion", "howler"})
 
 
 class Line(Protocol):
@@ -120,6 +124,8 @@ class Call:
         self._plays_left = 0
         self._digits = ""
         self._meaning = ""
+        self._key_ms = -1000  # of the last key
+        self._early_speech_ms = 0
         self._played_ms = 0
         self._message_left = False
         self._rule = ""
@@ -240,6 +246,7 @@ class Call:
         if event.provisional:
             return
         if event.kind == EventKind.TONE and event.name == "dtmf":
+            self._key_ms = t_ms
             self._key(event.detail)
         elif not self.facts.answered:
             self._heard_early(event)
@@ -252,6 +259,8 @@ class Call:
             self._speaking = True
         elif event.kind == EventKind.SPEECH_END:
             self._speaking = False
+            self._early_speech_ms += event.value
+            self.facts.announced = self._early_speech_ms >= ANNOUNCEMENT_MS
         elif event.kind == EventKind.MUSIC:
             self.facts.rang = True  # a ring-back tune (彩铃)
         elif event.kind == EventKind.TONE:
@@ -274,8 +283,12 @@ class Call:
         if event.kind == EventKind.SPEECH:
             self._speaking = True
             self._timers_off("greeting_end")
+            if self._analysis is not None:
+                self._analysis.speech(round(event.onset_ms))
         elif event.kind == EventKind.SPEECH_END:
             self._speaking = False
+            if self._analysis is not None:
+                self._analysis.speech_end(round(event.onset_ms) + event.value)
         if self.phase is CallPhase.ANSWERED and self._analysis is not None:
             self._analyse(event, t_ms)
         elif self.phase is CallPhase.MESSAGE:
@@ -287,9 +300,10 @@ class Call:
             self._timers_off("play")
             self._machine(beep=True)
 
-    @staticmethod
-    def _is_beep(event: Sound) -> bool:
-        return event.kind == EventKind.TONE and event.name in ("beep", "record")
+    def _is_beep(self, event: Sound) -> bool:
+        if event.kind != EventKind.TONE or event.name not in ("beep", "record") or self._analysis is None:
+            return False
+        return self._analysis.is_beep(round(event.onset_ms), round(event.t_ms)) and event.onset_ms > self._key_ms + KEY_ECHO_MS
 
     # -- after the answer -----------------------------------------------------------------------------------------------------------
 
@@ -313,12 +327,8 @@ class Call:
     def _analyse(self, event: Sound, t_ms: int) -> None:
         analysis = self._analysis
         assert analysis is not None
-        if event.kind == EventKind.SPEECH:
-            analysis.speech(round(event.onset_ms))
-        elif event.kind == EventKind.SPEECH_END:
-            analysis.speech_end(round(event.onset_ms) + event.value)
-        elif event.kind == EventKind.TONE:
-            analysis.tone(event.name, t_ms)
+        if event.kind == EventKind.TONE:
+            analysis.tone(event.name, round(event.onset_ms), t_ms)
         elif event.kind == EventKind.ANSWER:
             analysis.core(event.detail, t_ms)
         analysis.check(t_ms)

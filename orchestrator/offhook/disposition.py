@@ -82,6 +82,7 @@ class Facts:
     progress_causes: set[int] = field(default_factory=set)  # announced with Progress before the clearing
     answered: bool = False
     rang: bool = False  # alerting was signalled, or ring-back or a ring-back tune was heard
+    announced: bool = False  # speech was heard before the answer: an announcement, its words not known
     tones: set[str] = field(default_factory=set)  # names of tones heard before the answer
     sit: set[str] = field(default_factory=set)  # codings of US special information tones heard
     after: set[str] = field(default_factory=set)  # names of tones heard after the answer
@@ -135,6 +136,7 @@ RULES: tuple[Rule, ...] = (
     Rule("answered_no_verdict", lambda f: f.answered, D.ANSWERED),
     # Two independent signs of a vacant number: signalling and tone, or one of them on two calls (S05).
     Rule("vacant_cause_and_tone", lambda f: _said_vacant(f) and _heard_vacant(f), D.VACANT),
+    Rule("vacant_cause_and_announcement", lambda f: _said_vacant(f) and f.announced and not f.rang, D.VACANT),
     Rule("vacant_again", lambda f: (_said_vacant(f) or _heard_vacant(f)) and f.earlier_vacant > 0, D.VACANT),
     Rule("vacant_cause_alone", _said_vacant, D.SUSPECT_VACANT),
     # A 空号 tone with cause 38 or with no cause: a switch that released too early sounds the same (S05).
