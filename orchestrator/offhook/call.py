@@ -125,6 +125,7 @@ class Call:
         self._digits = ""
         self._meaning = ""
         self._key_ms = -1000  # of the last key
+        self._speech_from_ms = 0
         self._early_speech_ms = 0
         self._played_ms = 0
         self._message_left = False
@@ -257,9 +258,10 @@ class Call:
         name = event.name
         if event.kind == EventKind.SPEECH:
             self._speaking = True
+            self._speech_from_ms = round(event.onset_ms)
         elif event.kind == EventKind.SPEECH_END:
             self._speaking = False
-            self._early_speech_ms += event.value
+            self._early_speech_ms += round(event.onset_ms) + event.value - self._speech_from_ms
             self.facts.announced = self._early_speech_ms >= ANNOUNCEMENT_MS
         elif event.kind == EventKind.MUSIC:
             self.facts.rang = True  # a ring-back tune (彩铃)
