@@ -581,6 +581,15 @@ def test_a_person_asks_again_when_we_are_silent_and_not_when_we_speak() -> None:
     assert spoken.run.truth.heard_s == pytest.approx(3, abs=0.05)
 
 
+def test_a_person_gives_up_when_we_say_nothing() -> None:
+    scenario = one("person", **PERSON, gives_up_after_s=3, hangs_up_after_prompt_s=60, hangs_up_after_s=20)
+    silent = call_with_audio(scenario).run
+    greeting_s = 0.5 + load_builtin("person-zh-nihao").seconds
+    assert greeting_s + 3 <= silent.at(Cleared) - silent.at(Answered) <= greeting_s + 3.3
+    spoken = call_with_audio(scenario, speech(1), 2).run
+    assert spoken.at(Cleared) - spoken.at(Answered) == pytest.approx(20)
+
+
 def test_a_person_hangs_up_after_our_prompt() -> None:
     heard = call_with_audio(one("person", **PERSON, hangs_up_after_prompt_s=1.5), speech(4), 2)
     lasted = heard.run.at(Cleared) - heard.run.at(Answered)

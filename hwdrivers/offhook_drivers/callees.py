@@ -199,6 +199,7 @@ class CallPlan:
     beep_at_s: float | None = None  # end of the beep, seconds after the answer
     again: Again | None = None
     press: KeyPress | None = None
+    gives_up_at_s: float | None = None  # after the answer, unless we have spoken by then
     hang_after_prompt_s: float | None = None
 
 
@@ -266,6 +267,8 @@ class _Planner:
         spoken_s = pause + (greeting.seconds or 0)
         if b.again and self.rng.random() < b.again_share:
             self.result.again = Again(b.again_after_s.draw(self.rng), Sound((self._spoken(b.again),)), spoken_s)
+        if b.gives_up_after_s is not None:
+            self.result.gives_up_at_s = spoken_s + b.gives_up_after_s.draw(self.rng)
         hangs_up = b.hangs_up_after_s.draw(self.rng)
         if b.hangs_up_after_prompt_s is not None:
             self.result.hang_after_prompt_s = b.hangs_up_after_prompt_s.draw(self.rng)

@@ -322,7 +322,7 @@ class PlannedDriver(abc.ABC):
     def _attend(self, call: _Call) -> None:
         """From the answer on: react to what we say."""
         plan = call.plan
-        if plan.again is None and plan.press is None and plan.hang_after_prompt_s is None:
+        if plan.again is None and plan.press is None and plan.hang_after_prompt_s is None and plan.gives_up_at_s is None:
             return
         if self._card is not None:
             self._later(call, "listen", LISTEN_S, self._listen)
@@ -347,6 +347,10 @@ class PlannedDriver(abc.ABC):
             if not begun:
                 self._play(call, again.sound)
                 call.truth.said_again = True
+        gives_up = call.plan.gives_up_at_s
+        if gives_up is not None and not begun and now >= gives_up:
+            self._hang(call)
+            return
         if begun and press is not None and "press" not in call.timers and (press.when == "prompt_begun" or heard.quiet_s >= ENDED_S):
             self._later(call, "press", press.after_s, self._press)
         hang = call.plan.hang_after_prompt_s

@@ -254,6 +254,7 @@ class Person(_Answers):
     again_share: Share = 0.8
     again_after_s: Seconds = _normal(2.5, 0.7, 1, 6)  # of silence from us
     press: Press | None = None
+    gives_up_after_s: Seconds | None = None  # when we say nothing at all, counted from the end of the greeting; None: never
     hangs_up_after_prompt_s: Seconds | None = _uniform(0.8, 2.5)  # of silence once our prompt has ended; None: does not react
 
 
