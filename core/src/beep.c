@@ -18,6 +18,8 @@ void oh_beep_hop(const struct oh_ear_call *call) {
         b->tones = (uint8_t)(chain ? b->tones + 1 : 1);
         fits = fits && !(lane->armed & OH_DETECT_DTMF && lane->dtmf.key) && !lane->sit.said && b->tones <= 2;
         fits = fits && !(seg->dhz[0] > 10580 && seg->dhz[0] < 11420 && length > 400 * OH_MS && length < 600 * OH_MS);
+        bool key = seg->dhz[1] && seg->dhz[0] > 6400 && seg->dhz[0] < 10100 && seg->dhz[1] > 11300 && seg->dhz[1] < 17300 && length < 150 * OH_MS;
+        fits = fits && !key && (int32_t)(seg->end - lane->dtmf.last_on) > 100 * OH_MS;
         fits = fits && !oh_cadence_knows(lane->plan, seg) && !lane->cadence.reported;
         b->seg = *seg;
         b->pending = fits;

@@ -92,6 +92,7 @@ struct fit {
     int matched;   /* stretches explained, the one that lasts included */
     int whole;     /* of these, complete and not cut */
     int position;  /* of the one that lasts */
+    int first;     /* position of the oldest one explained, -1 when that was cut */
     float off;     /* mean distance of lengths and frequencies, 0 exact, 1 at the limit */
     uint32_t span; /* samples explained */
 };
@@ -136,13 +137,15 @@ static struct fit explain(const struct oh_cadence *c, const oh_tone_spec *row, i
             return fit;
         fit.matched++;
         fit.span += samples;
+        fit.first = -1;
         return fit; /* nothing is known of what was before */
     }
     if (length > 1)
         return fit;
-    fit.off = (fit.off * (float)(fit.whole + 1) + length + 0.5f * pitch) / (float)(fit.whole + 2);
+    fit.off = (fit.off * (float)(fit.whole + 1) + length + pitch) / (float)(fit.whole + 2);
     fit.matched++;
     fit.whole++;
+    fit.first = p;
     fit.span += samples;
     return walk(c, row, i - 1, p, fit);
 }
@@ -161,7 +164,7 @@ static struct fit fit_row(const struct oh_cadence *c, const oh_tone_spec *row, c
             continue;
         if (want->duration_ms && lasts > (uint32_t)want->duration_ms * OH_MS + slack_of(want))
             continue;
-        struct fit fit = {.matched = 1, .position = p, .off = pitch * 0.5f, .span = lasts};
+        struct fit fit = {.matched = 1, .position = p, .first = p, .off = pitch, .span = lasts};
         fit = walk(c, row, c->count - 1, p, fit);
         if (fit.matched > best.matched || (fit.matched == best.matched && fit.off < best.off))
             best = fit;
@@ -179,13 +182,26 @@ static uint32_t longest(const oh_tone_spec *row, bool gap) {
     return most * OH_MS;
 }
 
+/* A burst of this pitch that lasts that long is none of the plan's bursts, even on a bad line. */
+static uint32_t bursts_end(const oh_tone_plan *plan, const struct oh_seg *tone)
+{
+    uint32_t most = 0;
+    for (int i = 0; i < plan->count; i++)
+        for (int p = 0; p < plan->tones[i].once + plan->tones[i].loop; p++) {
+            const oh_segment *s = &plan->tones[i].segments[p];
+            if (!is_gap(s) && s->duration_ms > most && s->duration_ms <= 5000 && pitch_off(tone, s) <= 1)
+                most = s->duration_ms;
+        }
+    return most * OH_MS * 5 / 4;
+}
+
 /* Enough was heard to say this row. */
-static bool enough(const oh_tone_spec *row, const struct fit *fit, const struct oh_cadence *c, const struct oh_seg *last) {
+static bool enough(const oh_tone_plan *plan, const oh_tone_spec *row, const struct fit *fit, const struct oh_cadence *c, const struct oh_seg *last) {
     const oh_segment *want = &row->segments[fit->position];
     uint32_t lasts = last->end - last->start;
     bool tone = last->flags & OH_SEG_TONE;
     if (tone && want->duration_ms == 0)
-        return lasts >= CONTINUOUS || (fit->whole >= 5 && lasts >= 300 * OH_MS);
+        return (lasts >= CONTINUOUS && lasts >= bursts_end(plan, last)) || (fit->whole >= 5 && lasts >= 300 * OH_MS);
     if (!tone && want->duration_ms >= LONG_GAP) {
         uint32_t need = (uint32_t)want->duration_ms * OH_MS * 45 / 100;
         const struct oh_seg *before = &c->segs[c->count - 1];
@@ -196,13 +212,39 @@ static bool enough(const oh_tone_spec *row, const struct fit *fit, const struct 
     return tone && fit->whole >= wanted && fit->span >= EVIDENCE && lasts >= 30 * OH_MS;
 }
 
-static bool same_pattern(const oh_tone_spec *a, const oh_tone_spec *b) {
-    if (a->once != b->once || a->loop != b->loop)
-        return false;
-    for (int i = 0; i < a->once + a->loop; i++)
-        if (memcmp(a->segments[i].hz, b->segments[i].hz, sizeof a->segments[i].hz) != 0 ||
-            a->segments[i].duration_ms != b->segments[i].duration_ms || a->segments[i].am_hz != b->segments[i].am_hz)
+/* Nobody could tell these two segments apart by ear. */
+static bool same_segment(const oh_segment *a, const oh_segment *b)
+{
+    for (int i = 0; i < 4; i++) {
+        float apart = oh_absf((float)a->hz[i] - (float)b->hz[i]);
+        if (!a->hz[i] != !b->hz[i] || (apart > 10 && apart > 0.015f * a->hz[i]))
             return false;
+    }
+    if (!a->am_hz != !b->am_hz || !a->duration_ms != !b->duration_ms)
+        return false;
+    int apart = a->duration_ms > b->duration_ms ? a->duration_ms - b->duration_ms : b->duration_ms - a->duration_ms;
+    return apart <= 30 || apart * 10 <= a->duration_ms;
+}
+
+static const oh_segment *at_step(const oh_tone_spec *row, int n)
+{
+    if (n < row->once)
+        return &row->segments[n];
+    return row->loop ? &row->segments[row->once + (n - row->once) % row->loop] : NULL;
+}
+
+/* The two rows sound alike from their beginning on. */
+static bool same_pattern(const oh_tone_spec *a, const oh_tone_spec *b)
+{
+    for (int n = 0; n < 12; n++) {
+        const oh_segment *x = at_step(a, n), *y = at_step(b, n);
+        if (!x || !y)
+            return x == y;
+        if (!same_segment(x, y))
+            return false;
+        if (!x->duration_ms)
+            return true;
+    }
     return true;
 }
 
@@ -323,6 +365,37 @@ static void hint_ringback(const struct oh_ear_call *call, const struct oh_seg *l
     oh_ear_raise(call, &e, last->start);
 }
 
+/* Row i explains the list better than row j, which explains as much of it. */
+static bool better(const oh_tone_plan *plan, const struct fit *fits, int i, int j)
+{
+    const oh_tone_spec *a = &plan->tones[i], *b = &plan->tones[j];
+    if (same_pattern(a, b))
+        return priority(a->tone) < priority(b->tone);
+    bool start_a = fits[i].first == 0, start_b = fits[j].first == 0;
+    if (fits[i].whole > a->loop && a->loop == b->loop && a->loop > 2 && start_a != start_b)
+        return start_a; /* one pattern is the other, turned round: the tone began where its row begins */
+    return fits[i].off < fits[j].off;
+}
+
+/* Two rows explain as much; waiting would not part them, or the nearer one is near enough. */
+static bool settled(const oh_tone_spec *row, const struct fit *fit, const oh_tone_spec *rival, const struct fit *other)
+{
+    if (row->once + row->loop == 1 && rival->once + rival->loop == 1)
+        return true; /* two steady tones */
+    const oh_segment *w = &row->segments[fit->position], *v = &rival->segments[other->position];
+    if (!w->duration_ms && !v->duration_ms)
+        return true;
+    if (fit->whole >= 2 && other->off - fit->off > 0.3f)
+        return true;
+    if (row->once || rival->once || row->loop != rival->loop)
+        return fit->whole > 10;
+    if (!w->duration_ms != !v->duration_ms)
+        return false; /* one goes on for ever, the other does not: time will tell */
+    if (row->loop <= 2)
+        return other->off - fit->off > 0.25f || fit->whole >= 4;
+    return fit->whole > row->loop;
+}
+
 /* Look at the list; last is the stretch that lasts. */
 static void judge(const struct oh_ear_call *call, const struct oh_seg *last) {
     struct oh_cadence *c = &call->lane->cadence;
@@ -340,52 +413,32 @@ static void judge(const struct oh_ear_call *call, const struct oh_seg *last) {
     }
     if (most == 0)
         return;
-    int best = -1, second = -1;
-    bool held_up = false;
-    for (int pass = 0; pass < 2 && best < 0; pass++) { /* call results first */
-        for (int i = 0; i < rows; i++) {
-            if (fits[i].matched != most || is_main(plan->tones[i].tone) != (pass == 0))
-                continue;
-            if (best < 0) {
-                best = i;
-                continue;
-            }
-            bool same = same_pattern(&plan->tones[i], &plan->tones[best]);
-            bool better = same ? priority(plan->tones[i].tone) < priority(plan->tones[best].tone) : fits[i].off < fits[best].off;
-            int other = better ? best : i;
-            if (better)
-                best = i;
-            if (!same && plan->tones[other].tone != plan->tones[best].tone && (second < 0 || fits[other].off < fits[second].off))
-                second = other;
-        }
-    }
-    if (best < 0)
-        return;
+    int best = -1;
+    for (int i = 0; i < rows; i++)
+        if (fits[i].matched == most && (best < 0 || better(plan, fits, i, best)))
+            best = i;
+    if (c->reported && fits[c->row].matched >= most - 1 && plan->tones[c->row].tone == c->reported)
+        return; /* still what it was */
     const oh_tone_spec *row = &plan->tones[best];
-    if (second >= 0) {
-        /* both may still be meant: wait, unless both are plain loops and waiting teaches nothing */
-        const oh_tone_spec *rival = &plan->tones[second];
-        bool both_plain = row->once == 0 && rival->once == 0 && row->loop == rival->loop && row->loop <= 2;
-        bool clear = both_plain && (fits[second].off - fits[best].off > 0.3f || fits[best].whole >= 4);
-        const oh_segment *w = &row->segments[fits[best].position], *v = &rival->segments[fits[second].position];
-        if (both_plain && (w->duration_ms == 0) != (v->duration_ms == 0))
-            clear = false; /* one goes on for ever, the other does not: time will tell */
-        held_up = !clear;
-        if (row->loop + row->once == 1 && rival->loop + rival->once == 1)
-            held_up = false;
-    }
-    if (held_up || !enough(row, &fits[best], c, last))
+    if (!enough(plan, row, &fits[best], c, last))
         return;
+    int second = -1;
+    for (int i = 0; i < rows; i++) {
+        const oh_tone_spec *rival = &plan->tones[i];
+        if (fits[i].matched != most || rival->tone == row->tone || same_pattern(row, rival))
+            continue;
+        if (!settled(row, &fits[best], rival, &fits[i]))
+            return;
+        if (second < 0 || fits[i].off < fits[second].off)
+            second = i;
+    }
     if (c->reported == row->tone) {
         c->row = (uint8_t)best;
         return;
     }
     if (c->reported) {
-        /* a change of mind needs fresh and full evidence */
         if (fits[best].whole < 3 && row->segments[fits[best].position].duration_ms != 0)
-            return;
-        if (fits[best].matched < c->count)
-            drop_oldest(c, c->count + 1 - fits[best].matched);
+            return; /* a change of mind needs full and fresh evidence */
         say_end(call);
     }
     int first = c->count + 1 - fits[best].matched;

@@ -113,7 +113,7 @@ void oh_dtmf_hop(const struct oh_ear_call *call) {
     if (d->hops < 2 || d->hops > 12)
         return;
     int samples = stood(&call->ring);
-    if (samples < 28 * OH_MS || level < 0.72f * h->total)
+    if (samples < 30 * OH_MS || level < 0.72f * h->total)
         return;
     d->key = (uint8_t)key;
     d->off = d->bad = 0;

@@ -6,7 +6,7 @@
  * the pitch of both tones and the length of the second decide (the first may have been cut). */
 #include "lane.h"
 
-enum { GAP = 70 * OH_MS, SHORT_MS = 327 };
+enum { GAP = 70 * OH_MS, SHORT_MS = 327, REPEAT = 2600 * OH_MS /* repeated after 1 s or 2 s it is the same tone */ };
 
 static bool within(const struct oh_seg *s, int low, int high) {
     return s->dhz[1] == 0 && s->dhz[0] >= low * 10 && s->dhz[0] <= high * 10;
@@ -52,12 +52,13 @@ void oh_sit_hop(const struct oh_ear_call *call) {
     struct oh_sit_state *s = &call->lane->sit;
     const struct oh_track *k = &call->lane->track;
     uint32_t t = call->hop->t;
+    const int longest = 1150; /* ms; 460 by the standards, but Malaysia plays 1 s each */
     if (call->track & OH_TRACK_END) {
         const struct oh_seg *seg = call->ended;
         if (within(seg, 860, 1045) && length_ms(seg) >= 60) {
             s->first = *seg;
             s->step = 1;
-        } else if (within(seg, 1290, 1520) && length_ms(seg) >= 200 && length_ms(seg) <= 460) {
+        } else if (within(seg, 1290, 1520) && length_ms(seg) >= 200 && length_ms(seg) <= longest) {
             if (!(s->step >= 1 && (int32_t)(seg->start - s->first.end) < GAP)) {
                 s->first = *seg; /* the first tone was lost altogether */
                 s->first.flags |= OH_SEG_CUT;
@@ -77,14 +78,14 @@ void oh_sit_hop(const struct oh_ear_call *call) {
     if (!s->said && s->step && k->on && k->hops >= 4 && k->seg.purity >= 50) {
         const struct oh_seg *seg = &k->seg;
         bool rises =
-            s->step == 1 ? within(seg, 1290, 1520) && length_ms(&s->first) >= 120 && length_ms(&s->first) <= 460 : within(seg, 1550, 1920);
+            s->step == 1 ? within(seg, 1290, 1520) && length_ms(&s->first) >= 120 && length_ms(&s->first) <= longest : within(seg, 1550, 1920);
         const struct oh_seg *before = s->step == 1 ? &s->first : &s->second;
         if (rises && (int32_t)(seg->start - before->end) < GAP && before->purity >= 50) {
             s->said = true;
             say(call, OH_TONE_SIT, 0, seg);
         }
     }
-    if (s->said && !k->on && (int32_t)(t - k->last_end) > 150 * OH_MS && !call->hop->held) {
+    if (s->said && !k->on && (int32_t)(t - k->last_end) > REPEAT && !call->hop->held) {
         oh_event e = oh_ear_event(OH_EVENT_TONE_END, OH_TONE_SIT, &s->second);
         e.at_sample = call->lane->now - (uint32_t)((uint32_t)call->lane->now - k->last_end);
         e.value = (k->last_end - s->first.start) / OH_MS;
