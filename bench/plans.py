@@ -162,19 +162,41 @@ def diverge_ms(a: Row, b: Row) -> int | None:
     return None if len(left) == len(right) or at >= 10000 else at
 
 
+def _turned(a: Row, b: Row) -> bool:
+    """The same loop begun at another place; early media may begin anywhere."""
+    if a.once or b.once or len(a.loop) != len(b.loop):
+        return False
+    turns = (b.loop[k:] + b.loop[:k] for k in range(0, len(b.loop), 2))
+    return any(all(same_sound(x, y) and same_length(x, y) for x, y in zip(a.loop, turn, strict=True)) for turn in turns)
+
+
+def _rising(row: Row) -> bool:
+    """Begins as the special information tone does, 950 Hz and then 1,400 Hz, whatever the source calls it."""
+    sounds = [s.hz[0] for s in (*row.once, *row.loop) if len(s.hz) == 1]
+    return any(890 <= x <= 1010 and 1340 <= y <= 1460 for x, y in zip(sounds, sounds[1:], strict=False))
+
+
 def accepted(row: Row, plan: tuple[Row, ...]) -> frozenset[str]:
-    """Names that are right for this row: its own, those of rows that sound the same, and the kin of dial tone."""
-    names = {row.tone} | {r.tone for r in plan if diverge_ms(row, r) is None}
+    """Names that are right for this row: its own, those of rows that sound the same, the kin of dial tone, and SIT by another name."""
+    names = {row.tone} | {r.tone for r in plan if diverge_ms(row, r) is None or _turned(row, r)}
     if row.tone.startswith("dial"):
         # A stutter tone that has become steady is dial tone by every later listener.
         steady = Row(row.country, -1, "", (), row.loop)
         names |= {r.tone for r in plan if r.tone.startswith("dial") and diverge_ms(steady, r) is None}
-    if row.tone == "sit":
-        names.add("sit_us")
+    if _rising(row):
+        names |= {"sit", "sit_us"} | {r.tone for r in plan if _rising(r)}
     return frozenset(names)
 
 
 def knowable_ms(row: Row, plan: tuple[Row, ...]) -> int:
-    """Shortest time from the onset after which no other row of the plan fits; a final decision before it is a guess."""
+    """Shortest time from the onset after which no other row of the plan fits; a final decision before it is a guess.
+
+    A call result or dial tone need only be told from its like: call waiting and intrusion are not heard by a caller who waits for an answer.
+    SIT is known once its first tone has ended.
+    """
+    if _rising(row):
+        return next(s.ms for s in (*row.once, *row.loop) if s.hz)
     names = accepted(row, plan)
-    return max((t for r in plan if r.tone not in names and (t := diverge_ms(row, r)) is not None), default=0)
+    main = (*CALL_RESULT, "dial")
+    others = [r for r in plan if r.tone not in names and (row.tone not in main or r.tone in main)]
+    return max((t for r in others if (t := diverge_ms(row, r)) is not None), default=0)

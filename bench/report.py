@@ -82,7 +82,7 @@ def figures(results: Sequence[Scored]) -> dict[str, Any]:
             continue
         keys = 16 * len(items)
         heard = sum(v.found for s in items for v in s.verdicts)
-        wrong = sum(len(s.false) for s in items)
+        wrong = sum(r.tone == "dtmf" for s in items for r in s.false)
         if p.accept:
             out["q24"][point] = {"must": "hear", "heard": heard, "of": keys, "double": wrong, "met": heard == keys and not wrong}
         else:
