@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from softline import IDLE, SoftLine, decoded, follow, in_virtual_time, level_dbm0, share_at
 
+from offhook.clock import VirtualLoop
+from offhook_core import Engine, EventKind, Profile
 from offhook_drivers import Scenario, Simulator, SimulatorSettings, Truth, open_driver
 from offhook_drivers.audio import load_builtin
 from offhook_drivers.callees import plan_call
@@ -701,6 +703,39 @@ def test_a_span_in_alarm_is_marked_as_missing() -> None:
         assert simulator.media is None
 
     in_virtual_time(main)
+
+
+@pytest.mark.parametrize("plan", ["cn", "us", "gb", "de", "fr"])
+@pytest.mark.parametrize(("kind", "tone"), [("no_answer", "ringback"), ("busy", "busy"), ("congestion", "congestion")])
+def test_the_core_hears_what_the_network_plays(plan: str, kind: str, tone: str) -> None:
+    """The whole way: scenario, call plane, C card, core, event."""
+    keys = "ring_s = 16\n" if kind == "no_answer" else "played_share = 1\ntone_s = 8\n"
+    scenario = Scenario.parse(QUIET_LINE.replace('"cn"', f'"{plan}"') + f'[[behaviour]]\nkind = "{kind}"\nshare = 1\n{keys}')
+    heard: set[str] = set()
+
+    async def main() -> None:
+        simulator = Simulator(scenario, spans=1, realtime=False)
+        media = simulator.media
+        assert media is not None
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        over = asyncio.Event()
+        with Engine(simulator.channels, plan=plan) as engine:
+            engine.listen(lambda event: heard.add(event.name) if event.kind is EventKind.TONE and not event.provisional else None)
+            loop.run_ticks = lambda ticks: engine.run(media, ticks)
+            await simulator.start(lambda event: over.set() if isinstance(event, Cleared) else None)
+            engine.reset(3, detectors=Profile.PRE_ANSWER)
+            simulator.send(Dial(3, "a", "138"))
+            await over.wait()
+            loop.run_ticks = None
+            engine.stop()
+        await simulator.close()
+
+    in_virtual_time(main)
+    same = {"busy", "congestion"} if plan == "fr" and tone != "ringback" else {tone}  # France gives both the same tone
+    assert heard & same
+    if plan == "cn":
+        assert heard & {"ringback", "busy", "congestion", "unobtainable"} == {tone}
 
 
 def test_settings_make_the_driver() -> None:
