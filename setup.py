@@ -80,9 +80,10 @@ def cmake_build(folder: Path, with_tests: bool) -> None:
     if not cache.is_file():
         command += ["-DCMAKE_BUILD_TYPE=Release", f"-DBUILD_TESTING={'ON' if with_tests else 'OFF'}"]
         command += ["-G", "Ninja"] if shutil.which("ninja") else []
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     targets = ["offhook", *(["offhook_drivers"] if has_media else [])]
-    subprocess.run([cmake, "--build", str(folder), "--target", *targets, "-j", str(os.cpu_count() or 1)], check=True)
+    for step in (command, [cmake, "--build", str(folder), "--target", *targets, "-j", str(os.cpu_count() or 1)]):
+        if subprocess.run(step).returncode:
+            raise SystemExit(f"offhook: the C libraries could not be built; what the compiler says stands above. Step: {' '.join(step)}")
 
 
 class BuildExt(build_ext):
