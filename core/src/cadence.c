@@ -209,7 +209,7 @@ static bool enough(const oh_tone_plan *plan, const oh_tone_spec *row, const stru
         return known && lasts >= (need < 2000 * OH_MS ? need : 2000u * OH_MS);
     }
     int wanted = is_main(row->tone) ? 2 : 4;
-    return tone && fit->whole >= wanted && fit->span >= EVIDENCE && lasts >= 30 * OH_MS;
+    return tone && fit->whole >= wanted && fit->span >= EVIDENCE && lasts >= 14 * OH_MS;
 }
 
 /* Nobody could tell these two segments apart by ear. */
@@ -385,7 +385,7 @@ static bool settled(const oh_tone_spec *row, const struct fit *fit, const oh_ton
     const oh_segment *w = &row->segments[fit->position], *v = &rival->segments[other->position];
     if (!w->duration_ms && !v->duration_ms)
         return true;
-    if (fit->whole >= 2 && other->off - fit->off > 0.3f)
+    if (other->off - fit->off > (fit->whole >= 2 ? 0.3f : 0.5f))
         return true;
     if (row->once || rival->once || row->loop != rival->loop)
         return fit->whole > 10;
@@ -497,7 +497,7 @@ void oh_cadence_hop(const struct oh_ear_call *call) {
     int kept = c->count;
     if (tone) {
         last = k->seg;
-        last.end = t - OH_WINDOW / 8; /* the newest hop has seen it nearly up to its end */
+        last.end = k->miss ? k->off_edge : t - OH_WINDOW / 2; /* as far as the newest hop is sure of it */
         if ((int32_t)(last.end - last.start) < 0)
             last.end = last.start;
         if (c->count == 0 && last.start < 60 * OH_MS)

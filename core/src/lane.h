@@ -59,7 +59,7 @@ struct oh_track {
     float w_min, w_max; /* spread of the power */
     float f_min, f_max; /* and of the measured frequency */
     float f_sum[2], f_n;
-    float purity;
+    float purity, width; /* sums over f_n hops: share of all power, variance over the bins */
     float change_hz;
     float off_ratio; /* amplitude share of the hop the end is reckoned from */
     uint32_t off_edge;

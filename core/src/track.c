@@ -201,10 +201,27 @@ static void zoom(struct oh_track *k, const struct oh_ring *ring, int samples) {
 
 /* -- the tone that is on ------------------------------------------------------------------------------------------------------ */
 
+/* Variance of the power over the bins around the peak, in bins^2: 0.333 for one steady sine wherever it lies between bins, more when
+ * there is a second one or a modulation. */
+static float width(const struct oh_hop *h, int k)
+{
+    float sum = 0, first = 0, second = 0;
+    for (int i = -3; i <= 3; i++) {
+        float p = oh_hop_p(h, k + i);
+        sum += p;
+        first += p * (float)i;
+        second += p * (float)(i * i);
+    }
+    if (!(sum > 0))
+        return 0;
+    float mean = first / sum;
+    return second / sum - mean * mean;
+}
+
 static bool sways(const struct oh_track *k) {
     if (k->k[1] >= 0 && k->hi[1] < k->lo[1])
         return true; /* two peaks that touch */
-    return k->k[1] < 0 && k->f_n >= 3 && (k->w_max > 1.5f * k->w_min || k->f_max - k->f_min > 9);
+    return k->k[1] < 0 && k->f_n >= 3 && (k->w_max > 1.7f * k->w_min || k->f_max - k->f_min > 9 || k->width > 0.4f * k->f_n);
 }
 
 /* Bring the segment's figures up to date. */
@@ -267,6 +284,7 @@ static void begin(struct oh_track *k, const struct oh_hop *h) {
     k->f_max = 0;
     k->f_sum[0] = k->f_sum[1] = k->f_n = 0;
     k->purity = 0;
+    k->width = 0;
     k->off_ratio = 2;
     memset(&k->seg, 0, sizeof k->seg);
     k->seg.flags = OH_SEG_TONE;
@@ -304,6 +322,7 @@ static void follow(struct oh_track *k, const struct oh_hop *h, float w) {
         k->f_sum[0] += f;
         k->f_sum[1] += k->k[1] >= 0 ? oh_hop_hz(h, k->k[1]) : 0;
         k->purity += oh_minf(w / h->total, 1);
+        k->width += k->k[1] < 0 ? width(h, h->spec->k1[h->lane]) : 0;
         k->f_n += 1;
     }
 }
@@ -408,7 +427,11 @@ int oh_track_hop(struct oh_track *k, const struct oh_hop *h, const struct oh_rin
     } else {
         k->tries = 0;
     }
-    if (k->on && (k->miss >= 4 || (k->miss >= 2 && k->tries >= 3) || (louder && k->tries >= 3))) {
+    /* A faint rest at the same pitch is its own modulation, or its echo: no new tone, and some patience. */
+    bool rest = k->on && k->miss && is_tonal && k->f_n > 0 && k->k[1] < 0 && oh_absf(hz - k->f_sum[0] / k->f_n) < 15;
+    if (rest && !louder)
+        k->tries = 0;
+    if (k->on && (k->miss >= (rest ? 7 : 4) || (k->miss >= 2 && k->tries >= 3) || (louder && k->tries >= 3))) {
         finish(k, ring, ended, h->t, louder ? h->t - OH_WINDOW / 2 - 2 * OH_HOP : k->off_edge);
         saw = OH_TRACK_END;
     }
