@@ -2,11 +2,10 @@
  *
  * The second tone settles it: nothing else in a network goes from 900-1000 Hz straight to 1300-1500 Hz. The first is often cut short
  * on the line, so any length will do there, and a pair of second and third tone is enough too. The US coding is named at the end of the
- * third tone, when the measured frequencies lie within 14 Hz of the coding's; where the pitch says one thing and the length another,
- * the pitch of both tones and the length of the second decide (the first may have been cut). */
+ * third tone: the nearest of the eight in pitch (within 20 Hz, by the scale of the third tone) and length. */
 #include "lane.h"
 
-enum { GAP = 70 * OH_MS, SHORT_MS = 327, REPEAT = 2600 * OH_MS /* repeated after 1 s or 2 s it is the same tone */ };
+enum { GAP = 70 * OH_MS, REPEAT = 2600 * OH_MS /* repeated after 1 s or 2 s it is the same tone */ };
 
 static bool within(const struct oh_seg *s, int low, int high) {
     return s->dhz[1] == 0 && s->dhz[0] >= low * 10 && s->dhz[0] <= high * 10;
@@ -16,22 +15,34 @@ static int length_ms(const struct oh_seg *s) {
     return (int)(s->end - s->start) / OH_MS;
 }
 
-/* enum oh_sit of three tones, OH_SIT_NONE when they are the plain ITU form. */
-static int coding(const struct oh_seg *one, const struct oh_seg *two) {
-    int f1 = one->dhz[0], f2 = two->dhz[0];
-    bool low1 = f1 > 9138 - 140 && f1<9138 + 140, high1 = f1> 9852 - 140 && f1 < 9852 + 140;
-    bool low2 = f2 > 13706 - 140 && f2<13706 + 140, high2 = f2> 14285 - 140 && f2 < 14285 + 140;
-    if (!(low1 || high1) || !(low2 || high2))
-        return OH_SIT_NONE;
-    bool long1 = length_ms(one) > SHORT_MS, long2 = length_ms(two) > SHORT_MS;
-    if (low1 && low2)
-        return long2 ? OH_SIT_NC2 : OH_SIT_IC;
-    if (high1 && low2)
-        return long2 ? OH_SIT_RO2 : OH_SIT_VC;
-    if (low1)
-        return long2 ? OH_SIT_RO : OH_SIT_IO;
-    (void)long1;
-    return long2 ? OH_SIT_NC : OH_SIT_FU;
+/* enum oh_sit of three tones, OH_SIT_NONE when they are the plain ITU form. The third tone is the same in all codings and thereby tells
+ * how far the line shifts all frequencies. */
+static int coding(const struct oh_seg *one, const struct oh_seg *two, const struct oh_seg *three)
+{
+    static const struct {
+        uint8_t code, high1, high2, long1, long2;
+    } codes[] = {
+        {OH_SIT_IC, 0, 0, 0, 0},  {OH_SIT_VC, 1, 0, 1, 0},  {OH_SIT_RO, 0, 1, 0, 1}, {OH_SIT_NC, 1, 1, 1, 1},
+        {OH_SIT_RO2, 1, 0, 0, 1}, {OH_SIT_NC2, 0, 0, 1, 1}, {OH_SIT_IO, 0, 1, 1, 0}, {OH_SIT_FU, 1, 1, 0, 0},
+    };
+    float scale = 17767.0f / three->dhz[0];
+    scale = scale > 0.975f && scale < 1.025f ? scale : 1;
+    float f1 = one->dhz[0] * scale * 0.1f, f2 = two->dhz[0] * scale * 0.1f;
+    float l1 = (float)length_ms(one), l2 = (float)length_ms(two);
+    float best = 1e9f;
+    int code = OH_SIT_NONE;
+    for (int i = 0; i < 8; i++) {
+        float d1 = oh_absf(f1 - (codes[i].high1 ? 985.2f : 913.8f)), d2 = oh_absf(f2 - (codes[i].high2 ? 1428.5f : 1370.6f));
+        float t1 = oh_absf(l1 - (codes[i].long1 ? 380 : 274)), t2 = oh_absf(l2 - (codes[i].long2 ? 380 : 274));
+        if (d1 > 19 || d2 > 22)
+            continue;
+        float cost = d1 * d1 / 100 + d2 * d2 / 100 + t1 * t1 / 1600 + t2 * t2 / 900;
+        if (cost < best) {
+            best = cost;
+            code = codes[i].code;
+        }
+    }
+    return code;
 }
 
 static void say(const struct oh_ear_call *call, int tone, int detail, const struct oh_seg *seg) {
@@ -67,7 +78,7 @@ void oh_sit_hop(const struct oh_ear_call *call) {
             s->step = 2;
         } else {
             if (s->step == 2 && s->said && within(seg, 1550, 1920) && length_ms(seg) >= 200) {
-                int detail = s->first.flags & OH_SEG_CUT ? OH_SIT_NONE : coding(&s->first, &s->second);
+                int detail = s->first.flags & OH_SEG_CUT ? OH_SIT_NONE : coding(&s->first, &s->second, seg);
                 if (detail != OH_SIT_NONE)
                     say(call, OH_TONE_SIT_US, detail, seg);
                 s->end = seg->end;
