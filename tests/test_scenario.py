@@ -12,7 +12,7 @@ import soundfile
 
 from offhook_drivers.audio import ClipError, active_level_dbm0, builtin_names, load_builtin, load_clip, to_8khz
 from offhook_drivers.callees import plan_call
-from offhook_drivers.scenario import Scenario, ScenarioError, Spread
+from offhook_drivers.scenario import KINDS, Faults, Line, Scenario, ScenarioError, Spread
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = sorted((ROOT / "examples" / "scenarios").glob("*.toml"))
@@ -44,6 +44,13 @@ def test_built_in_scenarios_are_found_by_name() -> None:
     assert Scenario.builtin("us").plan == "us"
     with pytest.raises(ScenarioError, match="no built-in scenario 'xx': there are cn, us"):
         Scenario.builtin("xx")
+
+
+def test_the_page_names_every_kind_and_key() -> None:
+    page = (ROOT / "docs" / "file-formats.md").read_text(encoding="utf-8")
+    models = [Line, Faults, *KINDS.values()]
+    words = {field for model in models for field in model.model_fields} - {"kind"} | set(KINDS)
+    assert [word for word in sorted(words) if f"`{word}`" not in page and f"[line.{word}]" not in page] == []
 
 
 def test_an_unknown_key_names_the_line_and_what_is_allowed() -> None:

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from softline import IDLE, SoftLine, decoded, follow, in_virtual_time, level_dbm0, share_at
 
 from offhook.clock import VirtualLoop
-from offhook_core import Engine, EventKind, Profile
+from offhook_core import Engine, EventKind, Profile, plans
 from offhook_drivers import Scenario, Simulator, SimulatorSettings, Truth, open_driver
 from offhook_drivers.audio import load_builtin
-from offhook_drivers.callees import plan_call
+from offhook_drivers.callees import CallPlan, Path, Sound, Step, plan_call
 from offhook_drivers.contract import (
     Alarm,
     Answered,
@@ -36,7 +36,7 @@ from offhook_drivers.contract import (
     SendDigits,
     Unblock,
 )
-from offhook_drivers.softcard import SoftCardError
+from offhook_drivers.softcard import SoftCard, SoftCardError
 
 RED, YELLOW = 8, 4
 QUIET_LINE = 'plan = "cn"\nseed = 5\n[line]\npost_dial_s = 0.5\nnoise_dbm0 = -90\ntone_dbm0 = -12\nlevel_dbm0 = -20\n'
@@ -553,6 +553,24 @@ def test_the_plan_of_the_scenario_changes_every_tone() -> None:
 def test_an_unknown_plan_is_refused_when_there_is_audio() -> None:
     with pytest.raises(SoftCardError, match="tone plan 'xx' is not built in"):
         Simulator(Scenario.parse('plan = "xx"\n[[behaviour]]\nkind = "busy"\nshare = 1\n'), realtime=False)
+
+
+def test_every_plan_has_something_to_hear_for_every_tone() -> None:
+    """A plan without a tone gets what its network would give instead, in the end that of E.180."""
+    card = SoftCard(1, 30, realtime=False)
+    line = SoftLine(card.media)
+    serial = 0
+    for plan in plans.names():
+        for tone in ("ringback", "busy", "congestion", "unobtainable"):
+            serial += 1
+            call = CallPlan("x", "x", "", Path(), serial, plan)
+            card.begin(0, serial, serial)
+            card.play(0, serial, call, Sound((Step(None, plan_tone=tone, dbm0=-10),)))
+            line.heard[0].clear()
+            line.run(250)
+            assert level_dbm0(line.audio()) > -30, (plan, tone)
+    line.close()
+    card.close()
 
 
 def test_a_network_without_inband_audio_is_silent_until_the_answer() -> None:

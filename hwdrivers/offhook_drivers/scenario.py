@@ -572,12 +572,12 @@ def _explain(error: ValidationError, text: str, source: str) -> Iterator[str]:
         if problem["type"] == "too_short" and any(len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc for other in problems):
             continue  # items that failed are not counted; they have their own line
         place = _place(text, loc, source)
-        name = ".".join(str(part + 1 if isinstance(part, int) else part) for part in loc if part not in _KINDS)
+        name = ".".join(str(part + 1 if isinstance(part, int) else part) for part in loc if part not in KINDS)
         if problem["type"] == "extra_forbidden":
             allowed = _allowed(loc)
             yield f"{place}: {name}: unknown key" + (f"; allowed here: {', '.join(allowed)}" if allowed else "")
         elif problem["type"] in ("union_tag_invalid", "union_tag_not_found"):
-            yield f"{place}: {name}: kind must be one of {', '.join(sorted(_KINDS))}"
+            yield f"{place}: {name}: kind must be one of {', '.join(sorted(KINDS))}"
         else:
             message = problem["msg"].removeprefix("Value error, ")
             yield f"{place}: {name}: {message}" if name else f"{place}: {message}"
@@ -589,8 +589,8 @@ def _allowed(loc: tuple[int | str, ...]) -> list[str]:
     for part in loc[:-1]:
         if part == "behaviour" or isinstance(part, int):
             continue
-        if part in _KINDS:
-            model = _KINDS[str(part)]
+        if part in KINDS:
+            model = KINDS[str(part)]
         elif model is not None and part in model.model_fields:
             model = _model_in(model.model_fields[str(part)].annotation)
     return sorted(model.model_fields) if model else []
@@ -621,7 +621,7 @@ def _place(text: str, loc: tuple[int | str, ...], source: str) -> str:
     return source if where is None else f"{source}, line {where + 1}"
 
 
-_KINDS: dict[str, type[Behaviour]] = {
+KINDS: dict[str, type[Behaviour]] = {
     "person": Person,
     "machine": Machine,
     "ivr": Ivr,

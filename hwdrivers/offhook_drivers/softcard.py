@@ -19,8 +19,8 @@ from .audio import PEAK_0DBM0, RATE, Clip, Samples, builtin_names, load_builtin
 from .callees import CallPlan, Path, Sound, Step
 
 NOISE_SEED = 20  # the tables are the same in every run
-# What to hear where a plan has no tone of its own: the next best that its network would give.
-INSTEAD = {"congestion": "busy", "unobtainable": "sit"}
+# What a network gives instead of a tone that its plan does not have.
+INSTEAD = {"congestion": ("busy",), "unobtainable": ("sit",)}
 _NOISES = {"white": 1, "pink": 2, "babble": 3}
 _NO_LOOP = 255
 
@@ -185,19 +185,17 @@ class SoftCard:
 
     def _fill_tone(self, first: int, step: Step, plan: CallPlan) -> tuple[int, int]:
         """Steps of a tone of the plan from *first* on: how many, and which of them the repeated part begins with."""
-        room, name = lib.OH_SIM_STEPS - first, step.plan_tone
-        where = self._script.step + first
-        count = lib.oh_sim_plan_tone(plan.plan.encode(), name.encode(), _peak(step.dbm0), where, room, self._loop)
-        if count < 0 and name in INSTEAD:
-            name = INSTEAD[name]
+        where, room = self._script.step + first, lib.OH_SIM_STEPS - first
+        names = [step.plan_tone, *INSTEAD.get(step.plan_tone, ())]
+        for name in names:
             count = lib.oh_sim_plan_tone(plan.plan.encode(), name.encode(), _peak(step.dbm0), where, room, self._loop)
-        if count < 0 and name == "sit":
-            tones = callees.sit("ITU", step.dbm0)
-            for n, tone in enumerate(tones):
+            if count >= 0:
+                break
+        else:
+            steps = _itu_tone(names[-1], step.dbm0)
+            for n, tone in enumerate(steps):
                 self._fill_step(where[n], tone, plan.path)
-            return len(tones), 0
-        if count < 0:
-            raise SoftCardError(f"tone plan {plan.plan!r} has no {step.plan_tone}")
+            return len(steps), 0
         for n in range(count):
             where[n].samples = round(where[n].samples * plan.path.cadence_factor)
             for k in range(4):
@@ -215,6 +213,14 @@ _BLANK: Any = ffi.new("oh_sim_script *")
 
 def _peak(dbm0: float) -> float:
     return float(PEAK_0DBM0 * 10 ** (dbm0 / 20))
+
+
+def _itu_tone(name: str, dbm0: float) -> tuple[Step, ...]:
+    """What ITU-T E.180 recommends, for the few plans without a tone of that name."""
+    if name == "sit":
+        return callees.sit("ITU", dbm0)
+    on_s, off_s = {"ringback": (1.0, 4.0), "busy": (0.5, 0.5)}[name]
+    return Step(on_s, hz=(425.0,), dbm0=dbm0), Step(off_s)
 
 
 def _fill_line(line: Any, path: Path) -> None:
