@@ -674,6 +674,21 @@ def test_sit_has_its_three_tones(coding: str) -> None:
     assert heard.run.truth.meaning == coding.lower()
 
 
+def test_the_longest_sounds_fit() -> None:
+    sit = call_with_audio(one("sit", codings=["VC"], announcement=["announcement-en-vacant"], repeats=8, gap_s=0.5))
+    last = load_builtin("announcement-en-vacant").seconds + 0.5 + 1.034 + 0.35  # of eight rounds
+    assert share_at(sit.after(Progress, 0.22 + 7 * last, 0.3), 985.2) > 0.95
+    press = {"share": 1, "digits": ["1234567890*#ABCD"], "after_s": 0.5, "when": "answered"}
+    assert call_with_audio(one("person", **PERSON, press=press)).run.truth.digits == "1234567890*#ABCD"
+
+
+@pytest.mark.parametrize("noise", ["white", "pink", "babble"])
+def test_each_noise_has_the_level_asked(noise: str) -> None:
+    text = QUIET_LINE.replace("noise_dbm0 = -90", f'noise_dbm0 = -45\nnoise = "{noise}"')
+    heard = call_with_audio(Scenario.parse(text + '[[behaviour]]\nkind = "silent"\nshare = 1\nring_s = 1\nhangs_up_after_s = 9\n'))
+    assert level_dbm0(heard.after(Answered, 0.1, 8.2)) == pytest.approx(-45, abs=0.5)
+
+
 def test_the_same_call_gives_the_same_octets_on_another_channel() -> None:
     text = QUIET_LINE.replace("noise_dbm0 = -90", "noise_dbm0 = -50") + '[[behaviour]]\nkind = "person"\nshare = 1\nring_s = 1\n'
     scenario = Scenario.parse(text + 'greeting = ["person-zh-*"]\nhangs_up_after_s = 4\n')

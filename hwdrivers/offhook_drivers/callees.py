@@ -427,10 +427,9 @@ class _Planner:
         if not self.inband:
             self.act(0.2, Clears(cause, Location.PUBLIC_REMOTE))
             return
-        once = (*before, self._spoken(names)) if names else before
-        gap = Step(gap_s.draw(self.rng))
-        steps = tuple(step for _ in range(repeats) for step in (*once, gap))
-        self._early(Sound((Step(0.2), *steps)), 0.2 + sum(step.seconds or 0 for step in steps), cause)
+        spoken = (self._spoken(names),) if names else ()
+        once = (*before, *spoken, Step(gap_s.draw(self.rng)))
+        self._early(Sound((Step(0.2), *once), loop_from=1), 0.2 + repeats * sum(step.seconds or 0 for step in once), cause)
 
     def _early(self, sound: Sound, seconds: float, cause: int, location: Location = Location.PUBLIC_REMOTE) -> None:
         self.act(0.1, Progresses(inband=True), sound)

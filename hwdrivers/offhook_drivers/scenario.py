@@ -116,7 +116,7 @@ Percent = Annotated[Spread, AfterValidator(_within(-20, 20, "%"))]
 Blocks = Annotated[Spread, AfterValidator(_within(1, 500, "blocks of 20 ms"))]
 Share = Annotated[float, Field(ge=0, le=1)]
 Causes = Annotated[tuple[Annotated[int, Field(ge=1, le=127)], ...], Field(min_length=1)]
-Digits = Annotated[str, Field(pattern=r"^[0-9*#A-D]{1,32}$")]
+Digits = Annotated[str, Field(pattern=r"^[0-9*#A-D]{1,16}$")]
 ClipNames = Annotated[tuple[str, ...], Field(min_length=1)]
 
 

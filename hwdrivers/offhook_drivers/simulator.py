@@ -60,8 +60,15 @@ class Simulator(PlannedDriver):
         if audio:
             from .softcard import SoftCard  # only here: without audio the C library is not needed
 
-            clips, plan = self.scenario.clips(), self.scenario.plan
-            card = SoftCard(channels, CHANNELS_PER_SPAN, realtime=realtime, capture_s=capture_s, clips=clips, plan=plan)
+            card = SoftCard(
+                channels,
+                CHANNELS_PER_SPAN,
+                realtime=realtime,
+                capture_s=capture_s,
+                clips=self.scenario.clips(),
+                plan=self.scenario.plan,
+                noises=[self.scenario.line.noise],
+            )
         super().__init__(channels, card)
 
     @property

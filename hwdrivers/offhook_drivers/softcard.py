@@ -47,6 +47,7 @@ class SoftCard:
         capture_s: Room for what we send, per channel.
         clips: All clips that will be played.
         plan: Tone plan that must be known.
+        noises: Names of the noises that will be heard.
 
     Raises:
         SoftCardError: Out of memory, or an unknown plan.
@@ -61,6 +62,7 @@ class SoftCard:
         capture_s: float = 0.0,
         clips: Iterable[Clip] = (),
         plan: str | None = None,
+        noises: Iterable[str] = (),
     ) -> None:
         if plan is not None and not lib.oh_sim_plan_known(plan.encode()):
             raise SoftCardError(f"tone plan {plan!r} is not built in: see `offhook tones list`")
@@ -78,8 +80,8 @@ class SoftCard:
             for clip in clips:
                 self._add(clip)
             self._add(load_builtin(callees.FAX_PREAMBLE))
-            for name, number in _NOISES.items():
-                self._check(lib.oh_sim_noise_set(self._sim, number, ffi.from_buffer("int16_t[]", noise_table(name))), "noise")
+            for name in noises:
+                self._check(lib.oh_sim_noise_set(self._sim, _NOISES[name], ffi.from_buffer("int16_t[]", noise_table(name))), "noise")
         except BaseException:
             self.close()
             raise
