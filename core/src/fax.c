@@ -2,8 +2,8 @@
  *
  *   CNG          1100 +-38 Hz for 400 ms (T.30: 0.5 s +-15 %)
  *   CED          2100 +-15 Hz for 500 ms without what follows
- *   ANS/ ANSam   the same with phase reversals every 450 ms, with 15 Hz amplitude modulation (V.25, V.8); reversals show as a dip of
- *                one window, modulation by its line in the powers of the hops
+ *   ANS/ ANSam   the same with phase reversals every 450 ms, with 15 Hz amplitude modulation (V.25, V.8); reversals split
+ *                the peak of one window, modulation by its line in the powers of the hops
  *   Bell answer  2225 Hz for 500 ms
  *   V.21         1650/1850 Hz at 300 baud: most power in that band, never one pure tone, for 150 ms, then the flags (01111110) are
  *                looked for bit by bit in the samples
@@ -139,14 +139,16 @@ void oh_fax_hop(const struct oh_ear_call *call) {
     if (near_hz(seg, 2100, 40) && k->hops > 3) {
         float power = oh_hop_power(h, 64, 70) / k->level;
         modulation(f, h, power);
-        /* a reversal empties the window for an instant */
-        if (power > 0.6f)
+        /* a reversal leaves the power and splits the peak in two */
+        float width = oh_hop_width(h, 67);
+        if (width < 0.55f)
             f->dip = 0;
-        else if (power < 0.35f && !f->dip) {
+        else if (width > 0.75f && power > 0.4f && !f->dip) {
             f->dip = 1;
             uint32_t apart = h->t - (f->last_dip ? f->last_dip : f->tone_start + OH_WINDOW / 2);
             bool regular = apart > 400 * OH_MS && apart < 500 * OH_MS;
-            f->reversals = (uint8_t)(regular ? f->reversals + 1 : 0);
+            int seen = f->last_dip && f->reversals == 0 ? 2 : f->reversals + 1;
+            f->reversals = (uint8_t)(regular ? seen : 0);
             f->last_dip = h->t;
         }
     }

@@ -29,6 +29,8 @@ static inline float oh_hop_p(const struct oh_hop *h, int bin) {
 float oh_hop_power(const struct oh_hop *h, int first, int last);
 /* Frequency in Hz of the sine whose peak is near bin k: exact for a Hann window and a single sine. */
 float oh_hop_hz(const struct oh_hop *h, int k);
+/* Variance of the power over the seven bins around k, in bins^2: 0.333 for one steady sine, more when it jumps or is not alone. */
+float oh_hop_width(const struct oh_hop *h, int k);
 
 /* -- tone tracker (track.c) ------------------------------------------------------------------------------------------------ */
 

@@ -89,7 +89,7 @@ void oh_sit_hop(const struct oh_ear_call *call) {
     if (!s->said && s->step && k->on && k->hops >= 4 && k->seg.purity >= 50) {
         const struct oh_seg *seg = &k->seg;
         bool rises =
-            s->step == 1 ? within(seg, 1290, 1520) && length_ms(&s->first) >= 120 && length_ms(&s->first) <= longest : within(seg, 1550, 1920);
+            s->step == 1 ? within(seg, 1290, 1520) && length_ms(&s->first) >= 120 && length_ms(&s->first) <= longest : within(seg, 1550, 1920) && (!(s->first.flags & OH_SEG_CUT) || length_ms(seg) > 180);
         const struct oh_seg *before = s->step == 1 ? &s->first : &s->second;
         if (rises && (int32_t)(seg->start - before->end) < GAP && before->purity >= 50) {
             s->said = true;

@@ -38,6 +38,23 @@ float oh_hop_hz(const struct oh_hop *h, int k) {
     return ((float)k + (below > above ? -shift : shift)) * OH_BIN_HZ;
 }
 
+/* Variance of the power over the bins around the peak, in bins^2: 0.333 for one steady sine wherever it lies between bins, more when
+ * there is a second one or a modulation. */
+float oh_hop_width(const struct oh_hop *h, int k)
+{
+    float sum = 0, first = 0, second = 0;
+    for (int i = -3; i <= 3; i++) {
+        float p = oh_hop_p(h, k + i);
+        sum += p;
+        first += p * (float)i;
+        second += p * (float)(i * i);
+    }
+    if (!(sum > 0))
+        return 0;
+    float mean = first / sum;
+    return second / sum - mean * mean;
+}
+
 /* Share x (0 to 1) of the window's length that holds tone, from the share of the amplitude: inverse of x - sin(2 pi x) / 2 pi. */
 static float filled(float amplitude) {
     static const float at[17] = {0.0f,    0.2185f, 0.2811f, 0.3279f, 0.3676f, 0.4034f, 0.4367f, 0.4687f, 0.5f,
@@ -201,23 +218,6 @@ static void zoom(struct oh_track *k, const struct oh_ring *ring, int samples) {
 
 /* -- the tone that is on ------------------------------------------------------------------------------------------------------ */
 
-/* Variance of the power over the bins around the peak, in bins^2: 0.333 for one steady sine wherever it lies between bins, more when
- * there is a second one or a modulation. */
-static float width(const struct oh_hop *h, int k)
-{
-    float sum = 0, first = 0, second = 0;
-    for (int i = -3; i <= 3; i++) {
-        float p = oh_hop_p(h, k + i);
-        sum += p;
-        first += p * (float)i;
-        second += p * (float)(i * i);
-    }
-    if (!(sum > 0))
-        return 0;
-    float mean = first / sum;
-    return second / sum - mean * mean;
-}
-
 static bool sways(const struct oh_track *k) {
     if (k->k[1] >= 0 && k->hi[1] < k->lo[1])
         return true; /* two peaks that touch */
@@ -322,7 +322,7 @@ static void follow(struct oh_track *k, const struct oh_hop *h, float w) {
         k->f_sum[0] += f;
         k->f_sum[1] += k->k[1] >= 0 ? oh_hop_hz(h, k->k[1]) : 0;
         k->purity += oh_minf(w / h->total, 1);
-        k->width += k->k[1] < 0 ? width(h, h->spec->k1[h->lane]) : 0;
+        k->width += k->k[1] < 0 ? oh_hop_width(h, h->spec->k1[h->lane]) : 0;
         k->f_n += 1;
     }
 }
