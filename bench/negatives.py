@@ -130,7 +130,7 @@ def wrong_hz(rng: np.random.Generator, rows: tuple[plans.Row, ...], seconds: flo
     row = rhythmic[int(rng.integers(len(rhythmic)))]
     while True:
         hz = float(np.exp(rng.uniform(np.log(330), np.log(1600))))
-        if all(abs(np.log(hz / f)) > 0.09 for f in known):
+        if all(abs(np.log(hz / f)) > 0.09 for f in {*known, 1100.0}):  # half a second of 1,100 Hz is CNG to anyone
             break
     on, off = next(s.ms for s in row.loop if s.hz), next((s.ms for s in row.loop if not s.hz), 300)
     return _bursts((hz,), on, off, seconds, rng)

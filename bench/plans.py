@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 #: Countries whose tones two public zone lists agree to carry (DAHDI and Asterisk); the set that the figures of the README speak of.
@@ -173,7 +174,7 @@ def _turned(a: Row, b: Row) -> bool:
 def _rising(row: Row) -> bool:
     """Begins as the special information tone does, 950 Hz and then 1,400 Hz, whatever the source calls it."""
     sounds = [s.hz[0] for s in (*row.once, *row.loop) if len(s.hz) == 1]
-    return any(890 <= x <= 1010 and 1340 <= y <= 1460 for x, y in zip(sounds, sounds[1:], strict=False))
+    return any(890 <= x <= 1010 and 1340 <= y <= 1460 for x, y in pairwise(sounds))
 
 
 def accepted(row: Row, plan: tuple[Row, ...]) -> frozenset[str]:
@@ -191,8 +192,8 @@ def accepted(row: Row, plan: tuple[Row, ...]) -> frozenset[str]:
 def knowable_ms(row: Row, plan: tuple[Row, ...]) -> int:
     """Shortest time from the onset after which no other row of the plan fits; a final decision before it is a guess.
 
-    A call result or dial tone need only be told from its like: call waiting and intrusion are not heard by a caller who waits for an answer.
-    SIT is known once its first tone has ended.
+    A call result or dial tone need only be told from its like: who waits for an answer hears no call waiting. SIT is known
+    once its first tone has ended.
     """
     if _rising(row):
         return next(s.ms for s in (*row.once, *row.loop) if s.hz)

@@ -74,6 +74,9 @@ def figures(results: Sequence[Scored]) -> dict[str, Any]:
         at_grade = [v for s in mixed if s.case.family == "sit" and s.case.grade == g for v in s.verdicts if v.truth.detail]
         if at_grade:
             out.setdefault("sit_coding", {})[f"d{g}"] = round(sum(v.detail_heard == v.truth.detail for v in at_grade) / len(at_grade), 3)
+    noisy = [s for s in results if s.case.family == "beep" and s.case.impairment == "white"]
+    if noisy:
+        out["beep_at_12_db"] = _recall(noisy)
     q24 = [s for s in results if s.case.family == "q24"]
     out["q24"] = {}
     for point, p in signals.Q24.items():
@@ -202,6 +205,7 @@ def table(report: dict[str, Any]) -> str:
         "false_inside_tones",
         "talk_off_per_hour",
         "beep_false_per_hour",
+        "beep_at_12_db",
         "music_found",
         "music_on_tones",
         "sit_coding",

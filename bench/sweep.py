@@ -80,7 +80,8 @@ def cases(all_plans: plans.Plans, size: str) -> list[Case]:
             for w in ("single", "double", "pair")
             for g in grades
             for k in range(n * 6)
-        ],
+        ]
+        + [Case("beep", "us", w, "white", 4, k) for w in ("single", "double") for k in range(n * 12)],
         "negatives": [
             Case(f, c, kind, "mix", g, k)
             for f, kinds in (("neg", negatives.BEFORE), ("post", negatives.AFTER))
