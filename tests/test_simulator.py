@@ -315,6 +315,33 @@ def test_our_hangup_clears_with_our_cause() -> None:
     in_virtual_time(main)
 
 
+def test_a_handler_that_fails_or_redials_at_the_wrong_time_does_no_harm() -> None:
+    async def main() -> None:
+        simulator = Simulator(one("person", **PERSON), spans=1, audio=False)
+        problems: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: problems.append(context["exception"]))
+        cleared: list[str] = []
+
+        def on_event(event: Event) -> None:
+            if isinstance(event, Proceeding):
+                raise KeyError("a bug of the application")
+            if isinstance(event, Cleared):
+                cleared.append(event.call_id)
+                simulator.send(Dial(event.channel, event.call_id + "+", "1"))
+
+        await simulator.start(on_event)
+        simulator.send(Dial(0, "a", "1"))
+        simulator.send(Dial(1, "b", "1"))
+        await asyncio.sleep(3)
+        simulator.send(Hangup(0))
+        await asyncio.sleep(1)
+        await simulator.close()
+        assert cleared == ["a", "b", "a+"]
+        assert [type(problem) for problem in problems] == [KeyError, KeyError, KeyError, RuntimeError, RuntimeError]
+
+    in_virtual_time(main)
+
+
 def test_a_blocked_channel_and_a_span_in_alarm_take_no_calls() -> None:
     async def main() -> None:
         simulator = Simulator(one("person", **PERSON), spans=2, audio=False)

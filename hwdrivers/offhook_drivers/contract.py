@@ -256,6 +256,7 @@ class Driver(Protocol):
 
         Raises:
             ValueError: The channel does not exist, or a ``Dial`` names a channel that has a call.
+            RuntimeError: The driver is not started, closed, or (for a ``Dial``) being closed.
         """
 
     async def close(self) -> None:

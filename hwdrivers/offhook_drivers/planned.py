@@ -119,6 +119,7 @@ class PlannedDriver(abc.ABC):
         self._alarms = [0] * self.spans
         self._truths: OrderedDict[str, Truth] = OrderedDict()
         self._serial = 0
+        self._closing = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._on_event: Callable[[Event], None] = lambda event: None
 
@@ -165,10 +166,12 @@ class PlannedDriver(abc.ABC):
 
         Raises:
             ValueError: No such channel, or a ``Dial`` on a channel that has a call.
-            RuntimeError: The driver is not started, or closed.
+            RuntimeError: The driver is not started, is being closed, or closed.
         """
         if self._loop is None:
             raise RuntimeError(f"the {self.name} is not started")
+        if self._closing and isinstance(command, Dial):
+            raise RuntimeError(f"the {self.name} is being closed")
         channel = command.channel
         if not 0 <= channel < self.channels:
             raise ValueError(f"channel {channel}: there are 0 to {self.channels - 1}")
@@ -188,14 +191,16 @@ class PlannedDriver(abc.ABC):
 
     async def close(self) -> None:
         """End every call, each with its ``Cleared``, and give the card back. The core must have stopped using :attr:`media`."""
-        if self._loop is not None:
-            for call in list(self._calls.values()):
+        self._closing = True
+        try:
+            for call in self._calls.values():
                 self._end(call, Cause.TEMPORARY_FAILURE, Location.PRIVATE_LOCAL, Party.DRIVER)
-                self._clear(call)
+            await asyncio.sleep(0)  # one turn of the loop tells them all
+        finally:
             self._loop = None
-        if self._card is not None:
-            self._card.close()
-            self._card = None
+            if self._card is not None:
+                self._card.close()
+                self._card = None
 
     # -- for tests and the demo ---------------------------------------------------------------------------------------------------
 
@@ -257,9 +262,8 @@ class PlannedDriver(abc.ABC):
         if act.sound is not None:
             self._play(call, act.sound)
         call.truth.digits += act.digits
+        self._wait_for_act(call)  # first, so that a handler that fails does not end the story
         self._tell(call, act)
-        if call.cleared is None:
-            self._wait_for_act(call)
 
     def _tell(self, call: _Call, act: Act) -> None:
         """Turn an act's message into an event."""
