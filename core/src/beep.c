@@ -1,6 +1,38 @@
 /* The beep after which a message may be left: no standard knows it. Taken is a steady tone of one or two sines between 330 and 2250 Hz that
- * lasts 55 ms to 1.6 s and is followed by quiet; refused are lengths and pitches of the plan's own tones, SIT, CNG and DTMF keys. */
+ * lasts 55 ms to 1.6 s and is followed by quiet; refused are lengths and pitches of the plan's own tones, SIT, CNG and DTMF keys.
+ *
+ * What tells a beep from a vowel, a whistle or a note is steadiness. The quiet after it shows how much noise there is, and with it how far
+ * a steady tone may seem to be impure, to sway and to drift: all that exceeds this is the sound's own. Short sounds in the range of
+ * voices, and those with an overtone of a voice, must be cleaner still. */
 #include "lane.h"
+
+static bool whole_ratio(const struct oh_seg *s) {
+    float ratio = (float)s->dhz[1] / (float)s->dhz[0];
+    return oh_absf(ratio - 2) < 0.03f || oh_absf(ratio - 1.5f) < 0.02f || oh_absf(ratio - 3) < 0.04f;
+}
+
+/* noise: power after the sound in parts of the sound's own. */
+static bool steady(const struct oh_seg *s, float noise) {
+    float impure = 1 - s->purity * 0.01f;
+    if (s->purity < 75 || impure > 0.025f + 2 * noise || s->sway > 12 + 80 * noise || s->drift > 3 + 60 * noise)
+        return false;
+    if (s->dhz[1] == 0 && (s->width < 31 || s->width > 35 + 60 * noise))
+        return false;
+    bool voice = s->dhz[0] < 5200;
+    if (voice && s->hops <= 4 && (s->purity < 97 || s->sway > 11))
+        return false;
+    if (voice && s->dhz[1] && whole_ratio(s))
+        return s->hops >= 12 && s->sway <= 11 && s->drift <= 2 && s->purity >= 97;
+    return s->hops >= 1;
+}
+
+static bool of_another_kind(const struct oh_lane *lane, const struct oh_seg *s, uint32_t length) {
+    bool key = s->dhz[1] && s->dhz[0] > 6400 && s->dhz[0] < 10100 && s->dhz[1] > 11300 && s->dhz[1] < 17300 && length < 150 * OH_MS;
+    bool cng = s->dhz[0] > 10580 && s->dhz[0] < 11420 && length > 400 * OH_MS && length < 600 * OH_MS;
+    bool digit = lane->dtmf.key || (lane->dtmf.last_on && (int32_t)(s->end - lane->dtmf.last_on) < 100 * OH_MS);
+    return key || cng || digit || lane->sit.said || lane->fax.said || lane->tty.on || lane->cadence.reported ||
+           oh_cadence_knows(lane->plan, s);
+}
 
 void oh_beep_hop(const struct oh_ear_call *call) {
     struct oh_lane *lane = call->lane;
@@ -12,38 +44,22 @@ void oh_beep_hop(const struct oh_ear_call *call) {
     if (call->track & OH_TRACK_END) {
         const struct oh_seg *seg = call->ended;
         uint32_t length = seg->end - seg->start;
-        bool fits = length >= 52 * OH_MS && length <= 1650 * OH_MS && seg->dhz[0] >= 3300 && seg->dhz[0] <= 22800 && seg->dhz[1] <= 22800;
-        fits = fits && seg->purity >= 72 && !(seg->flags & (OH_SEG_CUT | OH_SEG_FUZZY)) && (seg->dhz[1] || !(seg->flags & OH_SEG_BEAT));
-        bool chain = (int32_t)(seg->start - b->seg.end) < 70 * OH_MS && b->seg.end; /* SIT, melodies */
-        b->tones = (uint8_t)(chain ? b->tones + 1 : 1);
-        fits = fits && !(lane->armed & OH_DETECT_DTMF && lane->dtmf.key) && !lane->sit.said && b->tones <= 2;
-        fits = fits && !(seg->dhz[0] > 10580 && seg->dhz[0] < 11420 && length > 400 * OH_MS && length < 600 * OH_MS);
-        bool key = seg->dhz[1] && seg->dhz[0] > 6400 && seg->dhz[0] < 10100 && seg->dhz[1] > 11300 && seg->dhz[1] < 17300 && length < 150 * OH_MS;
-        fits = fits && !key && (int32_t)(seg->end - lane->dtmf.last_on) > 100 * OH_MS;
-        fits = fits && !oh_cadence_knows(lane->plan, seg) && !lane->cadence.reported;
+        bool fits = length >= 52 * OH_MS && length <= 1650 * OH_MS && seg->dhz[0] >= 3300 && seg->dhz[0] <= 22800 && seg->dhz[1] <= 33000;
+        bool chain = b->seg.end && (int32_t)(seg->start - b->seg.end) < 40 * OH_MS; /* SIT, melodies, data */
+        b->tones = (uint8_t)(chain ? (b->tones < 9 ? b->tones + 1 : 9) : 1);
         b->seg = *seg;
-        b->pending = fits;
+        b->pending = fits && b->tones == 1 && !(seg->flags & (OH_SEG_CUT | OH_SEG_FUZZY)) && !of_another_kind(lane, seg, length);
     }
     if (!b->pending || h->held)
         return;
-    if (k->on) {
-        b->pending = 0;
-        return;
-    }
-    float level = 1;
-    for (int i = b->seg.level_cdbm0; i < 0; i += 100)
-        level *= 0.794328f;
-    if (h->total > 0.12f * level) {
-        b->pending = 0;
-        return;
-    }
-    if (lane->armed & OH_DETECT_DTMF && lane->dtmf.key)
+    b->pending = 0;
+    float noise = h->total / k->before_level;
+    if (k->on || noise > 0.12f || !steady(&b->seg, noise))
         return;
     oh_event e = oh_ear_event(OH_EVENT_TONE, OH_TONE_BEEP, &b->seg);
     e.value = (b->seg.end - b->seg.start) / OH_MS;
     e.cadence_ms[0] = (uint16_t)e.value;
     e.confidence = b->seg.purity;
     e.margin_cdb = (int16_t)(b->seg.level_cdbm0 - oh_cdb(h->total));
-    b->pending = 0;
     oh_ear_raise(call, &e, b->seg.start);
 }

@@ -44,6 +44,10 @@ struct oh_seg {
     int16_t level_cdbm0;
     uint8_t flags;  /* OH_SEG_... */
     uint8_t purity; /* share of the power that is the tone's, per cent */
+    uint8_t drift;  /* spread of the measured frequency, Hz */
+    uint8_t sway;   /* spread of the power, in tenths of the ratio */
+    uint8_t width;  /* mean of oh_hop_width(), per cent */
+    uint8_t hops;   /* that these were measured in */
 };
 
 struct oh_track {
@@ -63,6 +67,8 @@ struct oh_track {
     float f_sum[2], f_n;
     float purity, width; /* sums over f_n hops: share of all power, variance over the bins */
     float change_hz;
+    float wait_w, wait_f[2], wait_purity, wait_width; /* the newest hop's figures; they count when the next hop shows the tone going on */
+    uint8_t waiting;
     float off_ratio; /* amplitude share of the hop the end is reckoned from */
     uint32_t off_edge;
     struct oh_seg seg;

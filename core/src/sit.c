@@ -17,8 +17,7 @@ static int length_ms(const struct oh_seg *s) {
 
 /* enum oh_sit of three tones, OH_SIT_NONE when they are the plain ITU form. The third tone is the same in all codings and thereby tells
  * how far the line shifts all frequencies. */
-static int coding(const struct oh_seg *one, const struct oh_seg *two, const struct oh_seg *three)
-{
+static int coding(const struct oh_seg *one, const struct oh_seg *two, const struct oh_seg *three) {
     static const struct {
         uint8_t code, high1, high2, long1, long2;
     } codes[] = {
@@ -88,8 +87,8 @@ void oh_sit_hop(const struct oh_ear_call *call) {
     }
     if (!s->said && s->step && k->on && k->hops >= 4 && k->seg.purity >= 50) {
         const struct oh_seg *seg = &k->seg;
-        bool rises =
-            s->step == 1 ? within(seg, 1290, 1520) && length_ms(&s->first) >= 120 && length_ms(&s->first) <= longest : within(seg, 1550, 1920) && (!(s->first.flags & OH_SEG_CUT) || length_ms(seg) > 180);
+        bool rises = s->step == 1 ? within(seg, 1290, 1520) && length_ms(&s->first) >= 120 && length_ms(&s->first) <= longest
+                                  : within(seg, 1550, 1920) && (!(s->first.flags & OH_SEG_CUT) || length_ms(seg) > 180);
         const struct oh_seg *before = s->step == 1 ? &s->first : &s->second;
         if (rises && (int32_t)(seg->start - before->end) < GAP && before->purity >= 50) {
             s->said = true;

@@ -40,8 +40,7 @@ float oh_hop_hz(const struct oh_hop *h, int k) {
 
 /* Variance of the power over the bins around the peak, in bins^2: 0.333 for one steady sine wherever it lies between bins, more when
  * there is a second one or a modulation. */
-float oh_hop_width(const struct oh_hop *h, int k)
-{
+float oh_hop_width(const struct oh_hop *h, int k) {
     float sum = 0, first = 0, second = 0;
     for (int i = -3; i <= 3; i++) {
         float p = oh_hop_p(h, k + i);
@@ -227,7 +226,10 @@ static bool sways(const struct oh_track *k) {
 /* Bring the segment's figures up to date. */
 static void describe(struct oh_track *k) {
     float n = k->f_n > 0 ? k->f_n : 1;
-    if (!k->zoomed) {
+    if (!k->zoomed && k->f_n == 0 && k->waiting) { /* too short for more */
+        k->seg.dhz[0] = (uint16_t)(k->wait_f[0] * 10 + 0.5f);
+        k->seg.dhz[1] = (uint16_t)(k->wait_f[1] * 10 + 0.5f);
+    } else if (!k->zoomed) {
         k->seg.dhz[0] = (uint16_t)(k->f_sum[0] / n * 10 + 0.5f);
         k->seg.dhz[1] = k->k[1] >= 0 ? (uint16_t)(k->f_sum[1] / n * 10 + 0.5f) : 0;
     }
@@ -237,7 +239,11 @@ static void describe(struct oh_track *k) {
     if (sways(k))
         k->seg.flags |= OH_SEG_BEAT;
     k->seg.level_cdbm0 = (int16_t)oh_cdb(k->level);
-    k->seg.purity = (uint8_t)(k->purity / n * 100);
+    k->seg.purity = (uint8_t)((k->f_n > 0 ? k->purity / n : k->wait_purity) * 100);
+    k->seg.hops = (uint8_t)k->f_n;
+    k->seg.drift = (uint8_t)(k->f_n > 0 ? oh_minf(k->f_max - k->f_min, 255) : 0);
+    k->seg.sway = (uint8_t)oh_minf(k->w_max / k->w_min * 10, 255);
+    k->seg.width = (uint8_t)oh_minf(k->width / n * 100, 255);
 }
 
 float oh_track_hz(const struct oh_track *k) {
@@ -276,6 +282,7 @@ static void begin(struct oh_track *k, const struct oh_hop *h) {
     k->zoomed = 0;
     k->change = 0;
     k->resumed = 0;
+    k->waiting = 0;
     choose_ranges(k, h);
     k->level = ranges_power(h, k);
     k->level_n = 1;
@@ -292,39 +299,48 @@ static void begin(struct oh_track *k, const struct oh_hop *h) {
     k->seg.end = h->t;
 }
 
-static void follow(struct oh_track *k, const struct oh_hop *h, float w) {
-    float f = oh_hop_hz(h, k->k[1] >= 0 ? k->k[0] : h->spec->k1[h->lane]);
-    k->hops = (uint8_t)(k->hops < 255 ? k->hops + 1 : 255);
-    if (k->hops < 3) {
-        uint32_t start = k->seg.start;
-        /* the window is still filling: only now is the level known, and with it the edge */
-        k->level = oh_maxf(w, k->level);
-        k->seg.start = onset(k, k->seg.end - 2 * OH_HOP);
-        if (k->hops == 2) {
-            struct oh_seg seg = k->seg;
-            choose_ranges(k, h);
-            k->seg = seg;
-            k->level = ranges_power(h, k);
-            k->level_n = 1;
-            k->w_min = k->w_max = k->level;
-        }
-        if (k->resumed)
-            k->seg.start = start;
-        return;
-    }
+/* Add the hop that waited to the tone's figures: the tone went on after it, so its window held nothing else. */
+static void count(struct oh_track *k) {
+    float w = k->wait_w;
     k->level_n = oh_minf(k->level_n + 1, 50);
     k->level += (w - k->level) / k->level_n;
     k->w_min = oh_minf(k->w_min, w);
     k->w_max = oh_maxf(k->w_max, w);
     if (k->f_n < 100) {
-        k->f_min = oh_minf(k->f_min, f);
-        k->f_max = oh_maxf(k->f_max, f);
-        k->f_sum[0] += f;
-        k->f_sum[1] += k->k[1] >= 0 ? oh_hop_hz(h, k->k[1]) : 0;
-        k->purity += oh_minf(w / h->total, 1);
-        k->width += k->k[1] < 0 ? oh_hop_width(h, h->spec->k1[h->lane]) : 0;
+        k->f_min = oh_minf(k->f_min, k->wait_f[0]);
+        k->f_max = oh_maxf(k->f_max, k->wait_f[0]);
+        k->f_sum[0] += k->wait_f[0];
+        k->f_sum[1] += k->wait_f[1];
+        k->purity += k->wait_purity;
+        k->width += k->wait_width;
         k->f_n += 1;
     }
+}
+
+static void follow(struct oh_track *k, const struct oh_hop *h, float w) {
+    float f = oh_hop_hz(h, k->k[1] >= 0 ? k->k[0] : h->spec->k1[h->lane]);
+    k->hops = (uint8_t)(k->hops < 255 ? k->hops + 1 : 255);
+    if (k->hops < 2) {
+        /* the window was still filling: only now is the level known, and with it the edge */
+        uint32_t start = k->seg.start;
+        k->level = oh_maxf(w, k->level);
+        k->seg.start = onset(k, k->seg.end - 2 * OH_HOP);
+        choose_ranges(k, h);
+        k->level = ranges_power(h, k);
+        k->level_n = 1;
+        k->w_min = k->w_max = k->level;
+        if (k->resumed)
+            k->seg.start = start;
+        return;
+    }
+    if (k->waiting && w > 0.5f * k->wait_w)
+        count(k);
+    k->waiting = 1;
+    k->wait_w = w;
+    k->wait_f[0] = f;
+    k->wait_f[1] = k->k[1] >= 0 ? oh_hop_hz(h, k->k[1]) : 0;
+    k->wait_purity = oh_minf(w / h->total, 1);
+    k->wait_width = k->k[1] < 0 ? oh_hop_width(h, h->spec->k1[h->lane]) : 0.333f;
 }
 
 /* The hop nearest to half amplitude tells when the tone ended. */
@@ -393,7 +409,7 @@ int oh_track_hop(struct oh_track *k, const struct oh_hop *h, const struct oh_rin
                 k->off_ratio = 2;
             else
                 note_end(k, h, ratio);
-            if (ratio > 0.5f || k->hops < 3)
+            if (ratio > 0.5f || k->hops < 2)
                 follow(k, h, w);
             /* a step in frequency inside the watched bins */
             if (k->k[1] < 0 && k->f_n >= 4 && is_tonal && oh_absf(hz - k->f_sum[0] / k->f_n) > 14) {
