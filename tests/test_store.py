@@ -1,0 +1,301 @@
+"""The database: made and migrated by itself, few syncs for many writes, and nothing lost while it is away."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aio import in_loop
+from sqlalchemy import create_engine, event
+
+from offhook.clock import RealClock
+from offhook.disposition import Disposition
+from offhook.errors import CampaignError, StoreError
+from offhook.lists import Row
+from offhook.messages import CallFact, CallRecord, CampaignSpec, ImportReport
+from offhook.numbers import parse
+from offhook.store import Lead, Store, StoreStatus
+from offhook.store.models import Base
+from offhook.store.store import result_row
+
+ZONES = [("Asia/Shanghai",)]
+NOW = dt.datetime(2026, 3, 2, 1, 0, tzinfo=dt.UTC)
+
+
+async def open_store(folder: Path, **options: Any) -> Store:
+    given = {"retry_s": 0.2, "busy_ms": 50, "durable": False, **options}
+    return await Store.open(f"sqlite+aiosqlite:///{folder / 'test.db'}", RealClock(), spool=folder / "test.spool", **given)
+
+
+class Ids:
+    """Call ids in order."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self) -> str:
+        self.count += 1
+        return f"01900000-0000-7000-8000-{self.count:012d}"
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Return when it holds; a hang is a failure."""
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def filled(store: Store, leads: int, make_id: Ids | None = None) -> tuple[int, list[Lead]]:
+    """A campaign with *leads* leads, all of them reserved."""
+    campaign = await store.create_campaign(CampaignSpec(name="c1"))
+    import_id = await store.begin_import(campaign.id, "list.csv", "utf-8-sig")
+    rows = [Row(n + 2, f"{13_900_000_000 + n}", parse(f"{13_900_000_000 + n}"), "", {}) for n in range(leads)]
+    await store.stage(import_id, rows)
+    await store.finish_import(import_id, campaign.id, ImportReport(campaign="c1", source="list.csv", encoding="utf-8-sig", read=leads))
+    return campaign.id, await store.reserve("node1", campaign.id, ZONES, leads, make_id or Ids())
+
+
+def record(lead: Lead, disposition: Disposition = Disposition.PERSON) -> CallRecord:
+    return CallRecord(
+        id=lead.call_id,
+        campaign="c1",
+        lead_id=lead.id,
+        number=lead.raw,
+        dialled=lead.raw,
+        attempt=1,
+        channel=3,
+        span=0,
+        started=NOW,
+        ended=NOW + dt.timedelta(seconds=20),
+        answered_ms=5000,
+        duration_ms=20_000,
+        billed_ms=15_000,
+        cause=16,
+        location=0,
+        ended_by="them",
+        disposition=disposition,
+        rule="answered_person",
+        evidence=(CallFact(t_ms=5000, kind="signal", name="answered"), CallFact(t_ms=5600, kind="heard", name="speech", level_dbm0=-20.5)),
+    )
+
+
+def keep(store: Store, campaign: int, lead: Lead, disposition: Disposition = Disposition.PERSON) -> None:
+    store.result(result_row(record(lead, disposition), campaign, "closed", 0, {disposition: 1}, "no retry"))
+
+
+@in_loop
+async def test_a_call_is_stored_and_read_back_with_its_evidence(tmp_path: Path) -> None:
+    store = await open_store(tmp_path)
+    campaign, leads = await filled(store, 1)
+    await store.seized(leads[0].call_id, 3, leads[0].raw)
+    keep(store, campaign, leads[0])
+    await store.flush()
+    assert await store.call(leads[0].call_id) == record(leads[0])
+    assert (await store.calls("c1", 10))[0].evidence == ()
+    assert await store.call("none") is None
+    counts = await store.counts(campaign)
+    assert (counts.leads, counts.closed, counts.outcomes) == (1, 1, {Disposition.PERSON: 1})
+    await store.close()
+
+
+@in_loop
+async def test_the_migrations_make_the_tables_that_the_models_describe(tmp_path: Path) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    await (await open_store(tmp_path)).close()
+    with create_engine(f"sqlite:///{tmp_path / 'test.db'}").connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    await (await open_store(tmp_path)).close()  # and opening again changes nothing
+
+
+@in_loop
+async def test_a_database_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "test.db"
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE lead (id INTEGER)")
+    with pytest.raises(StoreError, match="another program"):
+        await open_store(tmp_path)
+    path.write_bytes(b"this is a text file, and a long one: " * 100)
+    with pytest.raises(StoreError, match="not a database"):
+        await open_store(tmp_path)
+    with pytest.raises(StoreError, match="database"):
+        await Store.open("sqlite+aiosqlite:////proc/none/x.db", RealClock(), spool=tmp_path / "s")
+
+
+@in_loop
+async def test_a_database_of_a_newer_offhook_is_refused(tmp_path: Path) -> None:
+    await (await open_store(tmp_path)).close()
+    with sqlite3.connect(tmp_path / "test.db") as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreError, match="newer offhook"):
+        await open_store(tmp_path)
+
+
+@in_loop
+async def test_many_writes_become_few_transactions(tmp_path: Path) -> None:
+    store = await open_store(tmp_path)
+    campaign, leads = await filled(store, 500)
+    before = store.commits
+    await asyncio.gather(*(store.seized(lead.call_id, n, lead.raw) for n, lead in enumerate(leads)))
+    for lead in leads:
+        keep(store, campaign, lead)
+    await store.flush()
+    assert store.commits - before <= 5
+    assert (await store.books()).results == 500
+    await store.close()
+
+
+@in_loop
+async def test_a_reserved_lead_is_not_given_out_twice_and_comes_back_when_released(tmp_path: Path) -> None:
+    store = await open_store(tmp_path)
+    ids = Ids()
+    campaign, leads = await filled(store, 10, ids)
+    assert await store.reserve("node1", campaign, ZONES, 10, ids) == []
+    store.release(leads[:4])
+    await store.flush()
+    again = await store.reserve("node1", campaign, ZONES, 10, ids)
+    assert [lead.id for lead in again] == [lead.id for lead in leads[:4]]
+    assert await store.reserve("node1", campaign, [("Europe/Berlin",)], 10, ids) == []
+    await store.close()
+
+
+@in_loop
+async def test_names_are_unique_and_unknown_campaigns_are_errors(tmp_path: Path) -> None:
+    store = await open_store(tmp_path)
+    await store.create_campaign(CampaignSpec(name="c1"))
+    with pytest.raises(CampaignError, match="exists already"):
+        await store.create_campaign(CampaignSpec(name="c1"))
+    with pytest.raises(CampaignError, match="no campaign 'c2'"):
+        await store.change_campaign("c2")
+    assert store.status is StoreStatus.UP  # a refusal is no outage
+    await store.close()
+
+
+@in_loop
+async def test_a_locked_database_holds_dialling_and_loses_no_result(tmp_path: Path) -> None:
+    store = await open_store(tmp_path)
+    campaign, leads = await filled(store, 3)
+    for lead in leads:
+        await store.seized(lead.call_id, 1, lead.raw)
+    told: list[tuple[StoreStatus, str]] = []
+    store.on_status = lambda status, reason: told.append((status, reason))
+    other = sqlite3.connect(tmp_path / "test.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    keep(store, campaign, leads[0])
+    while store.status is StoreStatus.UP:
+        await asyncio.sleep(0.01)
+    assert told == [(StoreStatus.DOWN, "database is locked")]
+    with pytest.raises(StoreError, match="away"):
+        await store.seized(leads[1].call_id, 2, "x")
+    keep(store, campaign, leads[1])  # arrives while it is away
+    while store.spooled < 2:
+        await asyncio.sleep(0.01)
+    spool = tmp_path / "test.spool"
+    assert len(spool.read_text(encoding="utf-8").splitlines()) == 2
+    other.execute("COMMIT")
+    other.close()
+    while store.status is StoreStatus.DOWN:
+        await asyncio.sleep(0.01)
+    keep(store, campaign, leads[2])
+    await store.flush()
+    assert told[-1] == (StoreStatus.UP, "")
+    assert not spool.exists()
+    assert store.spooled == 0
+    assert sum((await store.counts(campaign)).outcomes.values()) == 3
+    await store.close()
+
+
+@in_loop
+async def test_a_full_disk_spools_and_resumes_when_there_is_room(tmp_path: Path) -> None:
+    store = await open_store(tmp_path)
+    campaign, leads = await filled(store, 200)
+    for lead in leads:
+        await store.seized(lead.call_id, 1, lead.raw)
+
+    full = True
+
+    @event.listens_for(store._engine.sync_engine, "connect")
+    def no_room(connection: Any, _record: object) -> None:
+        if full:
+            connection.cursor().execute("PRAGMA max_page_count=1")  # SQLite takes the present size: one page more is too many
+
+    await store._writer._drop_connection()
+    for lead in leads:
+        keep(store, campaign, lead)
+    await until(lambda: store.status is StoreStatus.DOWN)
+    assert store.spooled == 200
+    full = False
+    await until(lambda: store.status is StoreStatus.UP)
+    await store.flush()
+    assert sum((await store.counts(campaign)).outcomes.values()) == 200
+    await store.close()
+
+
+@in_loop
+async def test_results_in_the_spool_of_a_dead_process_are_written_at_the_next_start(tmp_path: Path) -> None:
+    store = await open_store(tmp_path)
+    campaign, leads = await filled(store, 2)
+    for lead in leads:
+        await store.seized(lead.call_id, 1, lead.raw)
+    keep(store, campaign, leads[0])
+    await store.close()
+    rows = [["result", result_row(record(lead), campaign, "closed", 0, {"person": 1}, "")] for lead in leads]  # the first one again
+    lines = [json.dumps(row) for row in rows]
+    (tmp_path / "test.spool").write_text("\n".join(lines) + '\n["result", {"cut off', encoding="utf-8")
+    store = await open_store(tmp_path)
+    assert (await store.counts(campaign)).outcomes == {Disposition.PERSON: 2}
+    assert not (tmp_path / "test.spool").exists()
+    assert await store.recover("node1") == []
+    await store.close()
+
+
+@in_loop
+async def test_closing_while_the_database_is_away_leaves_the_results_in_the_spool(tmp_path: Path) -> None:
+    store = await open_store(tmp_path)
+    campaign, leads = await filled(store, 1)
+    await store.seized(leads[0].call_id, 1, leads[0].raw)
+    other = sqlite3.connect(tmp_path / "test.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    keep(store, campaign, leads[0])
+    await store.close()
+    other.execute("ROLLBACK")
+    other.close()
+    store = await open_store(tmp_path)
+    assert (await store.counts(campaign)).outcomes == {Disposition.PERSON: 1}
+    await store.close()
+
+
+@in_loop
+async def test_a_row_that_the_database_refuses_does_not_take_others_with_it(tmp_path: Path) -> None:
+    store = await open_store(tmp_path)
+    campaign, leads = await filled(store, 2)
+    bad = result_row(record(leads[0]), campaign, "closed", 0, {}, "")
+    bad["call"]["lead_id"] = 999_999  # no such lead
+    store.result(bad)
+    keep(store, campaign, leads[1])
+    await store.flush()
+    assert (await store.counts(campaign)).outcomes == {Disposition.PERSON: 1}
+    assert "999999" in (tmp_path / "test.refused").read_text(encoding="utf-8")
+    assert store.status is StoreStatus.UP
+    await store.close()
+
+
+@in_loop
+async def test_an_import_is_in_whole_or_not_at_all(tmp_path: Path) -> None:
+    store = await open_store(tmp_path)
+    campaign = await store.create_campaign(CampaignSpec(name="c1"))
+    import_id = await store.begin_import(campaign.id, "list.csv", "utf-8")
+    await store.stage(import_id, [Row(2, "13900000000", parse("13900000000"), "", {})])
+    assert (await store.counts(campaign.id)).leads == 0  # staged rows are not leads
+    await store.drop_imports(import_id)
+    with sqlite3.connect(tmp_path / "test.db") as database:
+        assert database.execute("SELECT count(*) FROM import_staged").fetchone() == (0,)
+        assert database.execute("SELECT count(*) FROM import_report").fetchone() == (0,)
+    await store.close()
