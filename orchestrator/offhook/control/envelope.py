@@ -30,7 +30,7 @@ class ErrorCode(StrEnum):
     CONFIG = "config"
     REFUSED = "refused"  # any other refusal of the node
     BUSY = "busy"  # too many commands wait
-    STOPPING = "stopping"
+    NOT_READY = "not_ready"  # the node is starting or stopping
     INTERNAL = "internal"  # a fault of offhook itself; its log has the trace
 
 

@@ -18,14 +18,14 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from offhook import __version__
 from offhook.control.address import Address, AddressError, parse_address
 from offhook.control.broker import Broker, BrokerOptions
-from offhook.control.bus import Bus, BusError, Incoming, Lane, Outgoing, TlsFiles, check_topic
+from offhook.control.bus import Bus, Incoming, Lane, Outgoing, TlsFiles, check_topic
 from offhook.control.envelope import CloudEvent, CommandDone, ErrorCode, ErrorInfo, NodeStatus, Reply, read_arguments, refusal
 from offhook.control.topics import Topics
 from offhook.control.verbs import VERBS, Verb
@@ -60,30 +60,29 @@ class _Known:
 
 
 class Server:
-    """Serves one node on one bus.
+    """Steers one node over one bus: first :meth:`attach` a bus, then :meth:`serving` while the node can be asked.
 
     Args:
-        node: What is steered.
+        name: The node's.
         boot: Number of this run, for presence and event ids.
         payload_bytes: Largest command taken.
 
-    The bus is made by :func:`open_control`, which hands it in with :meth:`attach`.
+    Events of the node are told from the first :meth:`serving` on until :meth:`leave`, so that the results of its last calls leave too.
     """
 
-    def __init__(self, node: Service, boot: int, payload_bytes: int = PAYLOAD_BYTES) -> None:
-        self.topics = Topics(node.name)
+    def __init__(self, name: str, boot: int, payload_bytes: int = PAYLOAD_BYTES) -> None:
+        self.topics = Topics(name)
         self.boot = boot
         self.commands = 0
         self.refusals = 0
-        self._node = node
+        self._node: Service | None = None
         self._payload_bytes = payload_bytes
         self._bus: Bus | None = None
         self._orders: asyncio.Queue[tuple[Verb, BaseModel, Incoming]] = asyncio.Queue(WAITING_MAX)
         self._readers: set[asyncio.Task[None]] = set()
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
         self._numbers = itertools.count(1)
-        self._tasks: list[asyncio.Task[None]] = []
-        self._unsubscribe: Callable[[], object] = lambda: None
+        self._unsubscribe: Callable[[], object] | None = None
         self._phases: dict[str, str] = {}
 
     def attach(self, bus: Bus) -> None:
@@ -94,30 +93,36 @@ class Server:
         """What the broker tells when the node is lost."""
         return Outgoing(self.topics.status, self._status("lost"), retain=True)
 
-    async def __aenter__(self) -> Self:
-        """Tell presence and state, and begin to answer."""
-        self._send(Lane.STATE, self.topics.status, self._status("ready"), retain=True)
-        self._unsubscribe = self._node.subscribe(self._on_event)
-        for state in await self._node.campaigns():
+    @contextlib.asynccontextmanager
+    async def serving(self, node: Service) -> AsyncIterator[None]:
+        """Answer commands with *node* while the context lasts; before and after it they are refused as not ready."""
+        self._node = node
+        if self._unsubscribe is None:
+            self._unsubscribe = node.subscribe(self._on_event)
+        for state in await node.campaigns():
             self._tell_campaign(CampaignChanged(at=_now(), state=state))
-        self._tasks = [
-            asyncio.create_task(self._work(), name="control orders"),
-            asyncio.create_task(self._tell_node(), name="control state"),
-        ]
-        return self
+        self._send(Lane.STATE, self.topics.status, self._status("ready"), retain=True)
+        tasks = (
+            asyncio.create_task(self._work(node), name="control orders"),
+            asyncio.create_task(self._tell_node(node), name="control state"),
+        )
+        try:
+            yield
+        finally:
+            self._node = None
+            while not self._orders.empty():
+                verb, _, message = self._orders.get_nowait()
+                self._answer(verb.name, message, _not_ready())
+            ending = (*tasks, *self._readers)
+            for task in ending:
+                task.cancel()
+            await asyncio.gather(*ending, return_exceptions=True)
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Say goodbye; wait a moment until it has left."""
+    async def leave(self) -> None:
+        """Say goodbye, if anything was ever served, and wait a moment until it has left."""
+        if self._unsubscribe is None:
+            return
         self._unsubscribe()
-        while not self._orders.empty():
-            verb, _, message = self._orders.get_nowait()
-            self._answer(
-                verb.name, message, ErrorInfo(code=ErrorCode.STOPPING, message="the node is stopping", mend="send it again after its start")
-            )
-        for task in (*self._tasks, *self._readers):
-            task.cancel()
-        await asyncio.gather(*self._tasks, *self._readers, return_exceptions=True)
-        self._send(Lane.STATE, self.topics.node_state, self._node.state().model_dump_json().encode(), retain=True)
         self._send(Lane.STATE, self.topics.status, self._status("stopped"), retain=True)
         if self._bus is not None and self._bus.connected and not await self._bus.drain(LEAVE_S):
             log.warning("control: %d messages had not left when the node stopped", self._bus.waiting)
@@ -148,12 +153,14 @@ class Server:
         arguments = read_arguments(verb.arguments, message.payload, self._payload_bytes)
         if isinstance(arguments, ErrorInfo):
             self._refuse(name, message, arguments)
+        elif (node := self._node) is None:
+            self._refuse(name, message, _not_ready())
         elif verb.changes:
             self._order(verb, arguments, message)
         elif len(self._readers) >= WAITING_MAX:
             self._refuse(name, message, _busy())
         else:
-            task = asyncio.create_task(self._execute(verb, arguments, message), name=f"control[{name}]")
+            task = asyncio.create_task(self._execute(node, verb, arguments, message), name=f"control[{name}]")
             self._readers.add(task)
             task.add_done_callback(self._readers.discard)
 
@@ -200,22 +207,18 @@ class Server:
         if key is not None:
             self._known[key] = _Known(until=asyncio.get_running_loop().time() + REPEAT_S)
 
-    async def _work(self) -> None:
+    async def _work(self, node: Service) -> None:
         while True:
             verb, arguments, message = await self._orders.get()
-            await self._execute(verb, arguments, message)
+            await self._execute(node, verb, arguments, message)
 
-    async def _execute(self, verb: Verb, arguments: BaseModel, message: Incoming) -> None:
+    async def _execute(self, node: Service, verb: Verb, arguments: BaseModel, message: Incoming) -> None:
         try:
-            result = verb.encode(await verb.run(self._node, arguments))
+            result = verb.encode(await verb.run(node, arguments))
         except OffhookError as wrong:
             self._answer(verb.name, message, refusal(wrong))
         except asyncio.CancelledError:
-            self._answer(
-                verb.name,
-                message,
-                ErrorInfo(code=ErrorCode.STOPPING, message="the node stopped while this ran", mend="look at its state, then send it again"),
-            )
+            self._answer(verb.name, message, _not_ready())
             raise
         except Exception as fault:
             log.exception("%s: internal fault", verb.name)
@@ -272,7 +275,11 @@ class Server:
                 self._tell(event.type, event, subject=event.call.id, lane=Lane.RESULT)
             case CampaignChanged():
                 self._tell_campaign(event)
-            case NodeHealth() | SpanChanged() | NodeAlarm():
+            case NodeHealth():
+                self._tell(event.type, event, lane=Lane.RESULT)
+                if self._node is not None:
+                    self._tell_state(self._node)
+            case SpanChanged() | NodeAlarm():
                 self._tell(event.type, event, lane=Lane.RESULT)
 
     def _tell_campaign(self, event: CampaignChanged) -> None:
@@ -294,17 +301,16 @@ class Server:
         )
         self._send(lane, self.topics.event(kind), event.model_dump_json().encode(), qos=qos)
 
-    async def _tell_node(self) -> None:
+    async def _tell_node(self, node: Service) -> None:
         while True:
-            self._send(Lane.STATE, self.topics.node_state, self._node.state().model_dump_json().encode(), retain=True)
+            self._tell_state(node)
             await asyncio.sleep(STATE_EVERY_S)
 
+    def _tell_state(self, node: Service) -> None:
+        self._send(Lane.STATE, self.topics.node_state, node.state().model_dump_json().encode(), retain=True)
+
     def _status(self, status: str) -> bytes:
-        return (
-            NodeStatus.model_validate({"status": status, "boot": self.boot, "version": self._node.state().version})
-            .model_dump_json()
-            .encode()
-        )
+        return NodeStatus.model_validate({"status": status, "boot": self.boot, "version": __version__}).model_dump_json().encode()
 
     def _send(self, lane: Lane, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, correlation: bytes = b"") -> None:
         if self._bus is None:
@@ -316,12 +322,17 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def open_control(node: Service, settings: ControlSettings, data_dir: Path) -> AsyncIterator[Server | None]:
-    """Serve *node* as ``[control]`` says while the context lasts; None in mode off.
+async def open_control(name: str, settings: ControlSettings, data_dir: Path) -> AsyncIterator[Server | None]:
+    """The control plane of a node as ``[control]`` says; None in mode off.
+
+    Open it before the node and leave it after: the broker is there when the node begins, and the node's last results leave. ::
+
+        async with open_control(...) as server, Node(settings) as node, serving(server, node):
+            await node.run()
 
     Raises:
         BrokerError: The embedded broker cannot be run.
-        BusError: A certificate or key cannot be read.
+        BusError: A certificate or key cannot be read, or the embedded broker cannot be reached.
         ConfigError: The URL or the password file is wrong.
     """
     if settings.mode == "off":
@@ -329,14 +340,16 @@ async def open_control(node: Service, settings: ControlSettings, data_dir: Path)
         return
     async with contextlib.AsyncExitStack() as stack:
         if settings.mode == "embedded":
-            broker = await stack.enter_async_context(Broker(BrokerOptions(folder=data_dir / "broker", socket=settings.socket)))
+            broker = await stack.enter_async_context(
+                Broker(BrokerOptions(folder=data_dir / "broker", socket=broker_socket(settings, data_dir)))
+            )
             address = broker.address
         else:
             address = external_address(settings)
-        server = Server(node, await asyncio.to_thread(next_boot, data_dir))
+        server = Server(name, await asyncio.to_thread(next_boot, data_dir))
         bus = Bus(
             address,
-            client_id=f"offhook-{node.name}",
+            client_id=f"offhook-{name}",
             subscriptions=(server.topics.commands,),
             on_message=server.on_message,
             will=server.will(),
@@ -345,10 +358,27 @@ async def open_control(node: Service, settings: ControlSettings, data_dir: Path)
         )
         server.attach(bus)
         await stack.enter_async_context(bus)
-        await stack.enter_async_context(server)
         if settings.mode == "embedded":
             await bus.wait_connected(10.0)
-        yield server
+        try:
+            yield server
+        finally:
+            await server.leave()
+
+
+@contextlib.asynccontextmanager
+async def serving(server: Server | None, node: Service) -> AsyncIterator[None]:
+    """:meth:`Server.serving`, or nothing without a server."""
+    if server is None:
+        yield
+        return
+    async with server.serving(node):
+        yield
+
+
+def broker_socket(settings: ControlSettings, data_dir: Path) -> Path:
+    """Unix socket of the embedded broker."""
+    return settings.socket or data_dir / "broker" / "mqtt.sock"
 
 
 def tls_files(settings: ControlSettings) -> TlsFiles:
@@ -399,12 +429,15 @@ def _key(message: Incoming) -> bytes | None:
     return hashlib.blake2b(json.dumps([part.hex() for part in parts]).encode(), digest_size=16).digest()
 
 
+def _not_ready() -> ErrorInfo:
+    return ErrorInfo(
+        code=ErrorCode.NOT_READY, message="the node is starting or stopping", mend="wait until its status is ready, then send it again"
+    )
+
+
 def _busy() -> ErrorInfo:
     return ErrorInfo(code=ErrorCode.BUSY, message=f"{WAITING_MAX} commands wait already", mend="send it again in a moment")
 
 
 def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
-
-
-__all__ = ["BusError", "Server", "external_address", "next_boot", "open_control", "tls_files"]

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from pydantic import BaseModel, Field, TypeAdapter, model_validator
 
@@ -221,7 +221,17 @@ async def _show(node: Service, which: CampaignName) -> CampaignShown:
     return CampaignShown(spec=await node.campaign_spec(which.campaign), state=await node.campaign(which.campaign))
 
 
-async def campaign_report(node: Service, name: str) -> CampaignReport:
+class Books(Protocol):
+    """Where a report is made from: a node, or a desk on its database."""
+
+    async def campaign(self, name: str) -> CampaignState:
+        """One campaign."""
+
+    async def reconcile(self) -> Reconciliation:
+        """Do the books add up?"""
+
+
+async def campaign_report(node: Books, name: str) -> CampaignReport:
     """A campaign's result so far."""
     state = await node.campaign(name)
     ended = sum(state.outcomes.values())

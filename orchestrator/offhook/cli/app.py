@@ -1,0 +1,79 @@
+"""The commands put together, and what happens to their errors."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from offhook import __version__
+from offhook.cli import analyze, bench, campaign, ctl, demo, run, tones
+from offhook.cli.output import CommandError, Exit, fail, quiet_broken_pipe, want_json
+
+app = typer.Typer(
+    name="offhook",
+    help="Outbound-dialling engine: dials lists over E1 lines, hears what happens, and says so.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(run.run)
+app.command()(demo.demo)
+app.add_typer(campaign.app, name="campaign")
+app.command()(analyze.analyze)
+app.command()(ctl.ctl)
+app.add_typer(tones.app, name="tones")
+app.add_typer(bench.app, name="bench")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"offhook {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")] = False,
+) -> None:
+    """Options of every command."""
+
+
+def run_app() -> NoReturn:
+    """Run one command; every error becomes a message and an exit code."""
+    want_json("--json" in sys.argv[1:])
+    try:
+        code = app(standalone_mode=False)
+    except CommandError as error:
+        fail(error)
+    except BrokenPipeError:
+        quiet_broken_pipe()
+    except (KeyboardInterrupt, typer.Abort):
+        fail(CommandError("interrupted", Exit.INTERRUPTED))
+    except Exception as error:
+        known = _known(error)
+        if known is None:
+            raise  # a fault of ours: its trace is what a report needs
+        fail(known)
+    raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _known(error: BaseException) -> CommandError | None:
+    """The errors that the floors below raise for people, as one; None for a fault."""
+    if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:  # a task of a group failed
+        return _known(error.exceptions[0])
+    if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # of the command line; its class moved between versions of Typer
+        return CommandError(f"{error.format_message()} (offhook --help shows how)", Exit.USAGE)
+    from offhook.control.broker import BrokerError
+    from offhook.control.bus import BusError
+    from offhook.control.client import NoReplyError
+    from offhook.errors import OffhookError
+    from offhook_drivers import ClipError, ScenarioError
+
+    if isinstance(error, BrokerError | BusError | NoReplyError):
+        return CommandError(str(error), Exit.UNREACHABLE)
+    if isinstance(error, OffhookError | ClipError | ScenarioError):
+        return CommandError(str(error), Exit.BAD_INPUT)
+    return None
