@@ -228,7 +228,7 @@ def cadence(
                 virtual -= full - kept
                 full = kept
             length = min(full, stop - at)
-        if length < 16:
+        if stop - at < 16:
             break
         if s.hz:
             piece = _tone_piece(s, length, 0 if restart else at, line, depth, phases)

@@ -212,6 +212,9 @@ def test_sit_codings_differ_in_pitch_and_length() -> None:
     assert _peaks(x[start + 200 : start + 2800], 1)[0] == pytest.approx(985.2, abs=2)
     assert _peaks(x[start + int(0.4 * RATE) : start + int(0.62 * RATE)], 1)[0] == pytest.approx(1370.6, abs=2)
     assert s.truths[0].detail == "VC"
+    for seed in range(6):  # gaps of less than 2 ms do not end the signal
+        t = _render(f"sit:us:RO:mix:d1:{seed}").truths[0]
+        assert (t.end - t.onset) / RATE > 0.95
 
 
 def test_beeps_are_from_60_ms_to_1500_ms_and_never_a_fax_tone() -> None:
