@@ -222,7 +222,10 @@ class Node(Desk):
                         await asyncio.sleep(0.02)
             except TimeoutError:
                 log.error("node: %d lines are still in use after %g s", len(self._owners), CLOSE_S)
-            await self._tasks.__aexit__(kind, error, trace)
+            if kind is not None and issubclass(kind, asyncio.CancelledError):  # perhaps a task of ours failed: the group knows
+                await self._tasks.__aexit__(kind, error, trace)
+            else:  # the caller's own error goes on as it is
+                await self._tasks.__aexit__(None, None, None)
         finally:
             await self._close_hardware()
             await self.store.close()
@@ -339,9 +342,23 @@ class Node(Desk):
         dialer = self._dialer(name)
         while dialer.active or dialer.phase not in (Phase.FINISHED, Phase.STOPPED):
             await dialer.changed.wait()
+        await self._settle()
+        return dialer.state()
+
+    async def calls(self, campaign: str | None = None, limit: int = 100) -> list[CallRecord]:
+        """The latest calls, newest first, without evidence. *limit* 1 to 10,000."""
+        await self._settle()
+        return await super().calls(campaign, limit)
+
+    async def call(self, call_id: str) -> CallRecord:
+        """One call with its evidence."""
+        await self._settle()
+        return await super().call(call_id)
+
+    async def _settle(self) -> None:
+        """Results on their way to the database arrive first, so that a call that has ended can be read."""
         if self.store.status is StoreStatus.UP:
             await self.store.flush()
-        return dialer.state()
 
     def campaign_changed(self, dialer: Dialer) -> None:
         """Tell subscribers, at most once a second."""
@@ -587,8 +604,7 @@ class Node(Desk):
     async def reconcile(self) -> Reconciliation:
         """Check that the books add up; a broken sum raises an alarm event."""
         before = self._running()
-        if self.store.status is StoreStatus.UP:
-            await self.store.flush()
+        await self._settle()
         books = await self.store.books()
         now = self._running()
         found = reconcile(
