@@ -183,8 +183,7 @@ static uint32_t longest(const oh_tone_spec *row, bool gap) {
 }
 
 /* A burst of this pitch that lasts that long is none of the plan's bursts, even on a bad line. */
-static uint32_t bursts_end(const oh_tone_plan *plan, const struct oh_seg *tone)
-{
+static uint32_t bursts_end(const oh_tone_plan *plan, const struct oh_seg *tone) {
     uint32_t most = 0;
     for (int i = 0; i < plan->count; i++)
         for (int p = 0; p < plan->tones[i].once + plan->tones[i].loop; p++) {
@@ -196,7 +195,8 @@ static uint32_t bursts_end(const oh_tone_plan *plan, const struct oh_seg *tone)
 }
 
 /* Enough was heard to say this row. */
-static bool enough(const oh_tone_plan *plan, const oh_tone_spec *row, const struct fit *fit, const struct oh_cadence *c, const struct oh_seg *last) {
+static bool enough(const oh_tone_plan *plan, const oh_tone_spec *row, const struct fit *fit, const struct oh_cadence *c,
+                   const struct oh_seg *last) {
     const oh_segment *want = &row->segments[fit->position];
     uint32_t lasts = last->end - last->start;
     bool tone = last->flags & OH_SEG_TONE;
@@ -213,8 +213,7 @@ static bool enough(const oh_tone_plan *plan, const oh_tone_spec *row, const stru
 }
 
 /* Nobody could tell these two segments apart by ear. */
-static bool same_segment(const oh_segment *a, const oh_segment *b)
-{
+static bool same_segment(const oh_segment *a, const oh_segment *b) {
     for (int i = 0; i < 4; i++) {
         float apart = oh_absf((float)a->hz[i] - (float)b->hz[i]);
         if (!a->hz[i] != !b->hz[i] || (apart > 10 && apart > 0.015f * a->hz[i]))
@@ -226,16 +225,14 @@ static bool same_segment(const oh_segment *a, const oh_segment *b)
     return apart <= 30 || apart * 10 <= a->duration_ms;
 }
 
-static const oh_segment *at_step(const oh_tone_spec *row, int n)
-{
+static const oh_segment *at_step(const oh_tone_spec *row, int n) {
     if (n < row->once)
         return &row->segments[n];
     return row->loop ? &row->segments[row->once + (n - row->once) % row->loop] : NULL;
 }
 
 /* The two rows sound alike from their beginning on. */
-static bool same_pattern(const oh_tone_spec *a, const oh_tone_spec *b)
-{
+static bool same_pattern(const oh_tone_spec *a, const oh_tone_spec *b) {
     for (int n = 0; n < 12; n++) {
         const oh_segment *x = at_step(a, n), *y = at_step(b, n);
         if (!x || !y)
@@ -366,8 +363,7 @@ static void hint_ringback(const struct oh_ear_call *call, const struct oh_seg *l
 }
 
 /* Row i explains the list better than row j, which explains as much of it. */
-static bool better(const oh_tone_plan *plan, const struct fit *fits, int i, int j)
-{
+static bool better(const oh_tone_plan *plan, const struct fit *fits, int i, int j) {
     const oh_tone_spec *a = &plan->tones[i], *b = &plan->tones[j];
     if (same_pattern(a, b))
         return priority(a->tone) < priority(b->tone);
@@ -378,8 +374,7 @@ static bool better(const oh_tone_plan *plan, const struct fit *fits, int i, int 
 }
 
 /* Two rows explain as much; waiting would not part them, or the nearer one is near enough. */
-static bool settled(const oh_tone_spec *row, const struct fit *fit, const oh_tone_spec *rival, const struct fit *other)
-{
+static bool settled(const oh_tone_spec *row, const struct fit *fit, const oh_tone_spec *rival, const struct fit *other) {
     if (row->once + row->loop == 1 && rival->once + rival->loop == 1)
         return true; /* two steady tones */
     const oh_segment *w = &row->segments[fit->position], *v = &rival->segments[other->position];
@@ -503,16 +498,15 @@ void oh_cadence_hop(const struct oh_ear_call *call) {
         if (c->count == 0 && last.start < 60 * OH_MS)
             last.flags |= OH_SEG_CUT;
         close_gap(c, &last);
-        wake(c, t + (k->hops < 40 ? 20u : 100u) * OH_MS);
+        wake(c, t + (k->hops < 5 ? 10u : k->hops < 21 ? 50u : 100u) * OH_MS);
     } else if (c->count) {
         last.start = c->segs[c->count - 1].end;
         last.end = t - OH_WINDOW / 2;
         if ((int32_t)(last.end - last.start) < 0)
             last.end = last.start;
-        wake(c, t + (k->on ? 20u : 50u) * OH_MS);
+        wake(c, t + (k->on && k->hops < 5 ? 10u : 100u) * OH_MS);
     } else {
-        if (k->on)
-            wake(c, t + 20u * OH_MS);
+        wake(c, t + (k->on ? 20u : 1000u) * OH_MS);
         return;
     }
     if (call->hop->held) {
@@ -521,7 +515,8 @@ void oh_cadence_hop(const struct oh_ear_call *call) {
     }
     if (c->reported)
         check_end(call, &last);
-    judge(call, &last);
+    if (!c->reported || call->track & OH_TRACK_END || (k->on && k->hops == 4))
+        judge(call, &last);
     hint_ringback(call, &last);
     if (c->count > kept)
         c->count--; /* the gap is closed for good only when the tone has ended */

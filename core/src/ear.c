@@ -9,18 +9,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "answer.h"
 #include "lane.h"
 
-enum { ROWS = OH_RING_FRAMES * OH_FRAME_SAMPLES };
+enum { ROWS = OH_RING_FRAMES * OH_FRAME_SAMPLES, CLIP_FRAMES = 4 /* clipping is looked for in every fourth frame */ };
 
 struct oh_ear {
     int channels, groups, law, layout;
     size_t sample_bytes;
     uint64_t frames;
     oh_kernel_fn *kernel;
+    oh_transpose_fn *transpose;
     uint8_t *audio;        /* groups x ROWS x 16 samples */
     struct oh_lane *lanes; /* groups x 16 */
     struct oh_spectrum spectra[2];
+    struct oh_answers answers;
 };
 
 static size_t group_bytes(const struct oh_ear *ear) {
@@ -53,10 +56,11 @@ struct oh_ear *oh_ear_new(int channels, int law, int layout) {
     ear->layout = layout;
     ear->sample_bytes = law == OH_LAW_LINEAR ? 2 : 1;
     ear->kernel = oh_kernel_chosen();
+    ear->transpose = oh_transpose_chosen();
     size_t bytes = (size_t)ear->groups * group_bytes(ear);
     ear->audio = aligned_alloc(64, bytes);
     ear->lanes = calloc((size_t)ear->groups * OH_LANES, sizeof *ear->lanes);
-    if (!ear->audio || !ear->lanes) {
+    if (!ear->audio || !ear->lanes || oh_answers_init(&ear->answers, ear->groups)) {
         oh_ear_free(ear);
         errno = ENOMEM;
         return NULL;
@@ -70,13 +74,15 @@ struct oh_ear *oh_ear_new(int channels, int law, int layout) {
 void oh_ear_free(struct oh_ear *ear) {
     if (!ear)
         return;
+    oh_answers_free(&ear->answers);
     free(ear->audio);
     free(ear->lanes);
     free(ear);
 }
 
 size_t oh_ear_bytes_per_channel(const struct oh_ear *ear) {
-    return sizeof(struct oh_lane) + group_bytes(ear) / OH_LANES + (sizeof *ear + (size_t)ear->channels - 1) / (size_t)ear->channels;
+    return sizeof(struct oh_lane) + (group_bytes(ear) + sizeof(struct oh_answer_group)) / OH_LANES +
+           (sizeof *ear + (size_t)ear->channels - 1) / (size_t)ear->channels;
 }
 
 static void write_idle(struct oh_ear *ear, uint8_t *rows, int lane, int n) {
@@ -95,6 +101,7 @@ void oh_ear_reset(struct oh_ear *ear, int channel, const oh_tone_plan *plan, uin
     lane->plan = plan;
     lane->armed = detectors;
     lane->channel = (uint16_t)channel;
+    oh_answers_reset(&ear->answers, channel);
     forget_audio(ear, channel);
 }
 
@@ -137,6 +144,10 @@ void oh_ear_answered(struct oh_ear *ear, int channel) {
     ear->lanes[channel].answered = true;
 }
 
+struct oh_answers *oh_ear_answers(struct oh_ear *ear) {
+    return &ear->answers;
+}
+
 uint64_t oh_ear_now(const struct oh_ear *ear, int channel) {
     return ear->lanes[channel].now;
 }
@@ -147,6 +158,7 @@ void oh_ear_raise(const struct oh_ear_call *call, oh_event *event, uint32_t onse
     event->at_sample = event->at_sample ? event->at_sample : lane->now;
     uint64_t ago = (uint32_t)((uint32_t)lane->now - onset);
     event->onset_sample = ago < lane->now ? lane->now - ago : 0;
+    oh_answer_heard(call->lane, event, onset);
     call->sink->raise(call->sink->owner, event);
 }
 
@@ -181,31 +193,6 @@ void oh_ring_read(const struct oh_ring *ring, int n, float *out) {
     }
 }
 
-typedef uint8_t octets __attribute__((vector_size(16)));
-
-static octets low_halves(octets a, octets b) {
-    return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-}
-
-static octets high_halves(octets a, octets b) {
-    return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-}
-
-/* 16 x 16 octets: row i of from (stride apart) becomes column i of to. Four rounds of perfect shuffles. */
-static void transpose_octets(const uint8_t *from, size_t stride, uint8_t *to) {
-    octets a[16], b[16];
-    for (int i = 0; i < 16; i++)
-        memcpy(&a[i], from + (size_t)i * stride, 16);
-    for (int round = 0; round < 4; round++) {
-        for (int i = 0; i < 8; i++) {
-            b[2 * i] = low_halves(a[i], a[i + 8]);
-            b[2 * i + 1] = high_halves(a[i], a[i + 8]);
-        }
-        memcpy(a, b, sizeof a);
-    }
-    memcpy(to, a, sizeof a);
-}
-
 /* Bring a frame of one group into rows of sixteen lanes. */
 static void gather(struct oh_ear *ear, int group, const uint8_t *rx, uint8_t *rows) {
     int first = group * OH_LANES;
@@ -216,8 +203,7 @@ static void gather(struct oh_ear *ear, int group, const uint8_t *rx, uint8_t *ro
             memcpy(rows + (size_t)i * OH_LANES * bytes, rx + ((size_t)i * (size_t)ear->channels + (size_t)first) * bytes,
                    (size_t)lanes * bytes);
     } else if (lanes == OH_LANES && bytes == 1) {
-        for (int i = 0; i < OH_FRAME_SAMPLES; i += 16)
-            transpose_octets(rx + (size_t)first * OH_FRAME_SAMPLES + (size_t)i, OH_FRAME_SAMPLES, rows + (size_t)i * OH_LANES);
+        ear->transpose(rx + (size_t)first * OH_FRAME_SAMPLES, OH_FRAME_SAMPLES, rows);
     } else {
         for (int lane = 0; lane < lanes; lane++)
             for (int i = 0; i < OH_FRAME_SAMPLES; i++)
@@ -226,30 +212,22 @@ static void gather(struct oh_ear *ear, int group, const uint8_t *rx, uint8_t *ro
     }
 }
 
-/* Samples at the limit of the law and samples of idle code, lane by lane. */
-static void count_codes(const struct oh_ear *ear, const uint8_t *rows, int clipped[OH_LANES], int idle[OH_LANES]) {
+/* Samples at the limit of the law, lane by lane. */
+static void count_clipped(const struct oh_ear *ear, const uint8_t *rows, int clipped[OH_LANES]) {
     if (ear->law == OH_LAW_LINEAR) {
         const int16_t *s = (const int16_t *)(const void *)rows;
-        for (int lane = 0; lane < OH_LANES; lane++)
-            for (int i = 0; i < OH_FRAME_SAMPLES; i++) {
-                int x = s[i * OH_LANES + lane];
-                clipped[lane] += x > 32100 || x < -32100;
-                idle[lane] += x > -9 && x < 9;
-            }
+        for (int i = 0; i < OH_FRAME_SAMPLES; i++)
+            for (int lane = 0; lane < OH_LANES; lane++)
+                clipped[lane] += s[i * OH_LANES + lane] > 32100 || s[i * OH_LANES + lane] < -32100;
         return;
     }
-    uint8_t top[OH_LANES] = {0}, low[OH_LANES] = {0};
+    uint8_t top[OH_LANES] = {0};
     uint8_t flip = ear->law == OH_LAW_ALAW ? 0x55 : 0xff;
     for (int i = 0; i < OH_FRAME_SAMPLES; i++)
-        for (int lane = 0; lane < OH_LANES; lane++) {
-            uint8_t x = (uint8_t)((rows[i * OH_LANES + lane] ^ flip) & 0x7f);
-            top[lane] = (uint8_t)(top[lane] + (x == 0x7f));
-            low[lane] = (uint8_t)(low[lane] + (x == 0));
-        }
-    for (int lane = 0; lane < OH_LANES; lane++) {
+        for (int lane = 0; lane < OH_LANES; lane++)
+            top[lane] = (uint8_t)(top[lane] + (((rows[i * OH_LANES + lane] ^ flip) & 0x7f) == 0x7f));
+    for (int lane = 0; lane < OH_LANES; lane++)
         clipped[lane] = top[lane];
-        idle[lane] = low[lane];
-    }
 }
 
 static void raise_lost(struct oh_ear_call *call) {
@@ -261,8 +239,7 @@ static void raise_lost(struct oh_ear_call *call) {
 }
 
 /* Two hops of one lane. */
-static void hear(struct oh_ear *ear, struct oh_lane *lane, int index, const uint8_t *rows, int valid, int clipped, int idle,
-                 struct oh_sink *sink) {
+static void hear(struct oh_ear *ear, struct oh_lane *lane, int index, const uint8_t *rows, int valid, int clipped, struct oh_sink *sink) {
     lane->now += OH_FRAME_SAMPLES;
     uint32_t end = (uint32_t)lane->now;
     struct oh_ear_call call = {.lane = lane, .sink = sink};
@@ -279,8 +256,8 @@ static void hear(struct oh_ear *ear, struct oh_lane *lane, int index, const uint
     }
     if (lane->lost && valid != OH_VALID_MISSING)
         raise_lost(&call);
-    if ((lane->armed & OH_DETECT_LINE) && valid == OH_VALID_GOOD)
-        oh_line_frame(&call, clipped, idle);
+    if ((lane->armed & OH_DETECT_LINE) && valid == OH_VALID_GOOD && clipped >= 0)
+        oh_line_frame(&call, clipped);
     for (int i = 0; i < 2; i++) {
         struct oh_hop hop = {.spec = &ear->spectra[i], .lane = index, .t = end - (uint32_t)(1 - i) * OH_HOP};
         hop.held = (int32_t)(lane->hold_until - hop.t) > 0;
@@ -338,9 +315,10 @@ void oh_ear_frame(struct oh_ear *ear, const void *rx, const uint8_t *valid, stru
         for (int i = 0; valid && i < lanes; i++)
             if (valid[first + i] == OH_VALID_MISSING)
                 write_idle(ear, rows, i, OH_FRAME_SAMPLES);
-        int clipped[OH_LANES] = {0}, idle[OH_LANES] = {0};
-        if (armed & OH_DETECT_LINE)
-            count_codes(ear, rows, clipped, idle);
+        int clipped[OH_LANES] = {0};
+        bool counted = armed & OH_DETECT_LINE && ear->frames % CLIP_FRAMES == 0;
+        if (counted)
+            count_clipped(ear, rows, clipped);
         uint8_t *older = frame_rows(ear, group, ear->frames + OH_RING_FRAMES - 2);
         struct oh_kernel_in in = {.law = ear->law, .now = rows};
         in.older = older + (size_t)(2 * OH_FRAME_SAMPLES - OH_HISTORY) * OH_LANES * ear->sample_bytes;
@@ -349,10 +327,12 @@ void oh_ear_frame(struct oh_ear *ear, const void *rx, const uint8_t *valid, stru
         const uint8_t *all = frame_rows(ear, group, 0);
         for (int i = 0; i < lanes; i++) {
             if (lane[i].armed)
-                hear(ear, &lane[i], i, all, valid ? valid[first + i] : OH_VALID_GOOD, clipped[i], idle[i], sink);
+                hear(ear, &lane[i], i, all, valid ? valid[first + i] : OH_VALID_GOOD, counted ? clipped[i] : -1, sink);
             else
                 lane[i].now += OH_FRAME_SAMPLES;
         }
+        if (armed & OH_DETECT_ANSWER)
+            oh_answers_frame(&ear->answers, group, lane, lanes, ear->spectra, sink);
     }
     ear->frames++;
 }

@@ -25,6 +25,10 @@ void oh_ear_reset(struct oh_ear *ear, int channel, const oh_tone_plan *plan, uin
 void oh_ear_arm(struct oh_ear *ear, int channel, uint32_t detectors);
 void oh_ear_answered(struct oh_ear *ear, int channel);
 
+/* The answer analysis, see answer.h. */
+struct oh_answers;
+struct oh_answers *oh_ear_answers(struct oh_ear *ear);
+
 /* Samples since the channel was reset. */
 uint64_t oh_ear_now(const struct oh_ear *ear, int channel);
 

@@ -93,6 +93,10 @@ static bool flags_in(const struct oh_ring *ring) {
 static void v21(const struct oh_ear_call *call) {
     struct oh_fax *f = &call->lane->fax;
     const struct oh_hop *h = call->hop;
+    int k1 = h->spec->k1[h->lane];
+    bool near = k1 >= 49 && k1 <= 63;
+    if (!near && !f->v21 && f->said != OH_TONE_V21_PREAMBLE)
+        return;
     float band = oh_hop_power(h, 49, 63), low = oh_hop_power(h, 51, 54), high = oh_hop_power(h, 57, 61);
     bool like = h->total > 1e-5f && band > 0.7f * h->total && low > 0.04f * band && high > 0.01f * band;
     if (!like) {
@@ -105,7 +109,7 @@ static void v21(const struct oh_ear_call *call) {
     if (f->v21 == 0)
         f->v21_since = h->t - OH_WINDOW / 2;
     f->v21 = (uint8_t)(f->v21 < 250 ? f->v21 + 1 : 250);
-    if (f->said || f->v21 < 11 || f->v21 % 4 != 3 || !flags_in(&call->ring))
+    if (f->said || f->v21 < 11 || f->v21 > 120 || f->v21 % 4 != 3 || !flags_in(&call->ring))
         return;
     struct oh_seg seg = {.start = f->v21_since, .dhz = {16500, 18500}, .level_cdbm0 = (int16_t)oh_cdb(band), .purity = 90};
     say(call, OH_TONE_V21_PREAMBLE, &seg, 95);

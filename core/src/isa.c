@@ -10,14 +10,17 @@
 struct isa {
     const char *name;
     oh_kernel_fn *kernel;
+    oh_transpose_fn *transpose;
 };
 
 #if defined(__x86_64__)
-static const struct isa builds[] = {{"avx512", oh_kernel_avx512}, {"avx2", oh_kernel_avx2}, {"base", oh_kernel_base}};
+static const struct isa builds[] = {{"avx512", oh_kernel_avx512, oh_transpose_avx512},
+                                    {"avx2", oh_kernel_avx2, oh_transpose_avx2},
+                                    {"base", oh_kernel_base, oh_transpose_base}};
 #elif defined(__aarch64__)
-static const struct isa builds[] = {{"neon", oh_kernel_base}, {"base", oh_kernel_base}};
+static const struct isa builds[] = {{"neon", oh_kernel_base, oh_transpose_base}, {"base", oh_kernel_base, oh_transpose_base}};
 #else
-static const struct isa builds[] = {{"base", oh_kernel_base}};
+static const struct isa builds[] = {{"base", oh_kernel_base, oh_transpose_base}};
 #endif
 enum { BUILDS = sizeof builds / sizeof builds[0] };
 
@@ -75,4 +78,8 @@ int oh_isa_force(const char *name) {
 
 oh_kernel_fn *oh_kernel_chosen(void) {
     return current()->kernel;
+}
+
+oh_transpose_fn *oh_transpose_chosen(void) {
+    return current()->transpose;
 }

@@ -6,6 +6,7 @@
 #ifndef OH_KERNELS_H
 #define OH_KERNELS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define OH_LANES   16
@@ -42,7 +43,11 @@ struct oh_kernel_in {
 
 typedef void oh_kernel_fn(const struct oh_kernel_in *in, struct oh_spectrum *two);
 
+/* 16 channels of 160 octets, stride octets apart, into 160 rows of 16 lanes. */
+typedef void oh_transpose_fn(const uint8_t *from, size_t stride, uint8_t *to);
+
 oh_kernel_fn oh_kernel_base, oh_kernel_avx2, oh_kernel_avx512;
+oh_transpose_fn oh_transpose_base, oh_transpose_avx2, oh_transpose_avx512;
 
 /* Constants shared by all builds, filled by oh_kernel_init(); sines come from plain arithmetic, so they are alike on every machine. */
 struct oh_kernel_tables {
@@ -53,7 +58,8 @@ struct oh_kernel_tables {
 extern struct oh_kernel_tables oh_kernel_tables;
 void oh_kernel_init(void);
 
-/* The kernel in use, see oh_isa(). */
+/* Those in use, see oh_isa(). */
 oh_kernel_fn *oh_kernel_chosen(void);
+oh_transpose_fn *oh_transpose_chosen(void);
 
 #endif

@@ -5,8 +5,9 @@
 #else
 #pragma GCC target("avx2")
 #endif
-#define OH_VEC    8
-#define OH_KERNEL oh_kernel_avx2
+#define OH_VEC       8
+#define OH_KERNEL    oh_kernel_avx2
+#define OH_TRANSPOSE oh_transpose_avx2
 #include "kernels_body.h"
 #if defined(__clang__)
 #pragma clang attribute pop

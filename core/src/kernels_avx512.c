@@ -5,8 +5,9 @@
 #else
 #pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl")
 #endif
-#define OH_VEC    16
-#define OH_KERNEL oh_kernel_avx512
+#define OH_VEC       16
+#define OH_KERNEL    oh_kernel_avx512
+#define OH_TRANSPOSE oh_transpose_avx512
 #include "kernels_body.h"
 #if defined(__clang__)
 #pragma clang attribute pop

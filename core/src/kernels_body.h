@@ -3,6 +3,9 @@
  * The real 256-point transform is 16 columns of 16: a real 16-point transform down each column (stride 16), a twiddle, then a complex
  * 16-point transform along each of the residues 0 to 8. Both halves live in registers, so the samples pass through the cache twice only. */
 #include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #include "kernels.h"
 #include "offhook.h"
@@ -10,7 +13,6 @@
 typedef float vf __attribute__((vector_size(OH_VEC * 4)));
 typedef int32_t vi __attribute__((vector_size(OH_VEC * 4)));
 typedef uint32_t vu __attribute__((vector_size(OH_VEC * 4)));
-typedef uint8_t vb __attribute__((vector_size(OH_VEC)));
 typedef int16_t vs __attribute__((vector_size(OH_VEC * 2)));
 
 #define INLINE static inline __attribute__((always_inline))
@@ -37,21 +39,68 @@ INLINE vi all_int(int32_t x) {
     return x - (vi){0};
 }
 
-/* a where the mask is set, b elsewhere */
-INLINE vf pick(vi mask, vf a, vf b) {
+#if OH_VEC == 16 && defined(__x86_64__)
+typedef __mmask16 vm;
+INLINE vm more(vf a, vf b) {
+    return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GT_OQ);
+}
+INLINE vm both(vm a, vm b) {
+    return (vm)(a & b);
+}
+/* a is at least 3 away from 0 */
+INLINE vm far(vi a) {
+    return _mm512_cmpgt_epu32_mask((__m512i)(a + 2), _mm512_set1_epi32(4));
+}
+INLINE vf pick(vm mask, vf a, vf b) {
+    return (vf)_mm512_mask_blend_ps(mask, (__m512)b, (__m512)a);
+}
+INLINE vi pick_int(vm mask, vi a, vi b) {
+    return (vi)_mm512_mask_blend_epi32(mask, (__m512i)b, (__m512i)a);
+}
+INLINE vu widen(const uint8_t *octets) {
+    return (vu)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)octets));
+}
+#else
+typedef vi vm;
+INLINE vm more(vf a, vf b) {
+    return a > b;
+}
+INLINE vm both(vm a, vm b) {
+    return a & b;
+}
+INLINE vm far(vi a) {
+    return (a > all_int(2)) | (a < all_int(-2));
+}
+#if OH_VEC == 8 && defined(__x86_64__)
+INLINE vf pick(vm mask, vf a, vf b) {
+    return (vf)_mm256_blendv_ps((__m256)b, (__m256)a, (__m256)mask);
+}
+INLINE vu widen(const uint8_t *octets) {
+    return (vu)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)octets));
+}
+#else
+INLINE vf pick(vm mask, vf a, vf b) {
     return (vf)(((vi)a & mask) | ((vi)b & ~mask));
 }
-
-INLINE vi pick_int(vi mask, vi a, vi b) {
-    return (a & mask) | (b & ~mask);
+INLINE vu widen(const uint8_t *octets) {
+    typedef uint8_t v16 __attribute__((vector_size(16)));
+    uint32_t four;
+    memcpy(&four, octets, sizeof four);
+    v16 sixteen = (v16)(vu){four};
+    typedef uint16_t v8 __attribute__((vector_size(16)));
+    v16 pairs = __builtin_shufflevector(sixteen, (v16){0}, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    return (vu)__builtin_shufflevector((v8)pairs, (v8){0}, 0, 8, 1, 9, 2, 10, 3, 11);
 }
+#endif
+INLINE vi pick_int(vm mask, vi a, vi b) {
+    return (vi)pick(mask, (vf)a, (vf)b);
+}
+#endif
 
 /* G.711 by building the float's bits: segment and step are its exponent and mantissa. Both laws share it but for the offset: A-law's
  * lowest segment is linear (256 less), all of u-law is shifted by 132. */
 INLINE vf decode_alaw(const uint8_t *octets) {
-    vb b;
-    memcpy(&b, octets, sizeof b);
-    vu t = __builtin_convertvector(b, vu) ^ (vu)all_int(0x55);
+    vu t = widen(octets) ^ (vu)all_int(0x55);
     vu u = t & (vu)all_int(0x7f);
     vi flat = (vi)u < all_int(16);
     u |= (vu)(flat & all_int(16));
@@ -61,9 +110,7 @@ INLINE vf decode_alaw(const uint8_t *octets) {
 }
 
 INLINE vf decode_ulaw(const uint8_t *octets) {
-    vb b;
-    memcpy(&b, octets, sizeof b);
-    vu t = __builtin_convertvector(b, vu) ^ (vu)all_int(0xff);
+    vu t = widen(octets) ^ (vu)all_int(0xff);
     vf x = (vf)(((t & (vu)all_int(0x7f)) << 19) + (vu)all_int((134 << 23) + (1 << 18)));
     x -= all(132.0f);
     return (vf)((vu)x ^ ((t & (vu)all_int(0x80)) << 24));
@@ -250,18 +297,18 @@ static void scan(struct oh_spectrum *s, int lane) {
         for (int k = edge[band]; k < edge[band + 1]; k++) {
             vf after = load(p + (k + 1) * OH_LANES);
             vf sum = before + here + after;
-            vi more = sum > top;
-            top = pick(more, sum, top);
-            top_k = pick_int(more, all_int(k), top_k);
+            vm larger = more(sum, top);
+            top = pick(larger, sum, top);
+            top_k = pick_int(larger, all_int(k), top_k);
             total += here;
             before = here;
             here = after;
         }
         store(s->band[band] + lane, top);
         store_int(s->band_k[band] + lane, top_k);
-        vi more = top > best;
-        best = pick(more, top, best);
-        best_k = pick_int(more, top_k, best_k);
+        vm larger = more(top, best);
+        best = pick(larger, top, best);
+        best_k = pick_int(larger, top_k, best_k);
     }
     store(s->total + lane, total + here);
     store(s->s1 + lane, best);
@@ -275,9 +322,9 @@ static void scan(struct oh_spectrum *s, int lane) {
     for (int k = 5; k < OH_BIN_TOP; k++) {
         vf after = load(p + (k + 1) * OH_LANES);
         vf sum = before + here + after;
-        vi more = (sum > second) & (from_best * from_best > all_int(6));
-        second = pick(more, sum, second);
-        second_k = pick_int(more, all_int(k), second_k);
+        vm larger = both(more(sum, second), far(from_best));
+        second = pick(larger, sum, second);
+        second_k = pick_int(larger, all_int(k), second_k);
         from_best += all_int(1);
         before = here;
         here = after;
@@ -296,5 +343,39 @@ void OH_KERNEL(const struct oh_kernel_in *in, struct oh_spectrum *two) {
             transform(x + hop * OH_HOP * OH_LANES, lane, two[hop].p);
             scan(&two[hop], lane);
         }
+    }
+}
+
+typedef uint8_t octets __attribute__((vector_size(16)));
+
+INLINE octets low_halves(octets a, octets b) {
+    return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
+
+INLINE octets high_halves(octets a, octets b) {
+    return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+}
+
+/* 16 channels of 160 octets, stride octets apart, into 160 rows of 16 lanes: four rounds of perfect shuffles for each 16 x 16. */
+void OH_TRANSPOSE(const uint8_t *from, size_t stride, uint8_t *to) {
+    for (int at = 0; at < OH_FRAME_SAMPLES; at += 16) {
+        octets a[16], b[16];
+#pragma GCC unroll 16
+        for (int i = 0; i < 16; i++)
+            memcpy(&a[i], from + (size_t)i * stride + at, 16);
+#pragma GCC unroll 4
+        for (int round = 0; round < 4; round++) {
+#pragma GCC unroll 8
+            for (int i = 0; i < 8; i++) {
+                b[2 * i] = low_halves(a[i], a[i + 8]);
+                b[2 * i + 1] = high_halves(a[i], a[i + 8]);
+            }
+#pragma GCC unroll 16
+            for (int i = 0; i < 16; i++)
+                a[i] = b[i];
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < 16; i++)
+            memcpy(to + (at + i) * OH_LANES, &a[i], 16);
     }
 }

@@ -4,6 +4,7 @@
 #ifndef OH_LANE_H
 #define OH_LANE_H
 
+#include "answer.h"
 #include "dsp.h"
 #include "ear.h"
 #include "kernels.h"
@@ -79,9 +80,7 @@ struct oh_track {
     uint32_t last_end;    /* end of the tone before */
     struct oh_seg before; /* that tone */
     float before_level;
-    /* totals of the last hops, newest first */
-    float past[8];
-    uint32_t past_t[8];
+    float past[8]; /* totals of the last hops, that of time t at t / OH_HOP % 8 */
     uint8_t past_n;
 };
 
@@ -163,7 +162,7 @@ struct oh_music_state {
 };
 
 struct oh_line_state {
-    uint16_t hops, idle_frames, clipped_frames;
+    uint16_t hops, idle_hops, clipped_frames;
     uint8_t faults; /* bits 1 << enum oh_line_fault */
     float dc, hum, quiet;
 };
@@ -204,6 +203,7 @@ struct oh_lane {
     struct oh_r2_state r2[2];
     struct oh_tty_state tty;
     struct oh_cot_state cot;
+    struct oh_heard heard;
 };
 
 /* The audio of a lane's last 140 ms, for the detectors that look closer. */
@@ -250,8 +250,8 @@ void oh_r2_hop(const struct oh_ear_call *call, bool backward);
 void oh_tty_hop(const struct oh_ear_call *call);
 void oh_cot_hop(const struct oh_ear_call *call);
 void oh_line_hop(const struct oh_ear_call *call);
-/* Once a frame: how many of its 160 samples were at the law's limit and how many were idle code. */
-void oh_line_frame(const struct oh_ear_call *call, int clipped, int idle);
+/* One frame in four: how many of its 160 samples were at the law's limit. */
+void oh_line_frame(const struct oh_ear_call *call, int clipped);
 
 /* Row of the lane's plan that carries this tone, 255 when none. */
 uint8_t oh_plan_row(const oh_tone_plan *plan, int tone);

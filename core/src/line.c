@@ -15,14 +15,8 @@ static void set(const struct oh_ear_call *call, int fault, bool now, int cdbm0) 
     oh_ear_raise(call, &e, (uint32_t)call->lane->now);
 }
 
-void oh_line_frame(const struct oh_ear_call *call, int clipped, int idle) {
-    struct oh_line_state *l = &call->lane->line;
-    l->clipped_frames = (uint16_t)(l->clipped_frames + (clipped >= 4));
-    l->idle_frames = (uint16_t)(idle >= OH_FRAME_SAMPLES - 2 ? (l->idle_frames < 60000 ? l->idle_frames + 1 : 60000) : 0);
-    if (l->idle_frames == 100)
-        set(call, OH_LINE_ONE_WAY, true, -9600);
-    else if (l->idle_frames == 0)
-        set(call, OH_LINE_ONE_WAY, false, 0);
+void oh_line_frame(const struct oh_ear_call *call, int clipped) {
+    call->lane->line.clipped_frames = (uint16_t)(call->lane->line.clipped_frames + (clipped >= 4));
 }
 
 void oh_line_hop(const struct oh_ear_call *call) {
@@ -30,6 +24,12 @@ void oh_line_hop(const struct oh_ear_call *call) {
     const struct oh_hop *h = call->hop;
     if (h->held)
         return;
+    /* Idle code is a constant: nothing above DC, not even the -66 dBm0 of a line that toggles its last bit. */
+    l->idle_hops = (uint16_t)(h->total < 1e-9f ? (l->idle_hops < 60000 ? l->idle_hops + 1 : 60000) : 0);
+    if (l->idle_hops == 200)
+        set(call, OH_LINE_ONE_WAY, true, -9600);
+    else if (l->idle_hops == 0)
+        set(call, OH_LINE_ONE_WAY, false, 0);
     float dc = oh_hop_p(h, 0), hum = oh_hop_p(h, 1) + oh_hop_p(h, 2) + oh_hop_p(h, 3);
     if (l->hops == 0)
         l->quiet = h->total;
@@ -43,7 +43,7 @@ void oh_line_hop(const struct oh_ear_call *call) {
     set(call, OH_LINE_DC, l->dc / 100 > 3e-4f, oh_cdb(l->dc / 100));
     set(call, OH_LINE_HUM, l->hum / 100 > 3e-5f && l->hum / 100 > 0.3f * l->quiet, oh_cdb(l->hum / 100));
     set(call, OH_LINE_NOISE, l->quiet > 3e-5f && !call->lane->track.on, oh_cdb(l->quiet));
-    set(call, OH_LINE_CLIPPING, l->clipped_frames > 5, 314);
+    set(call, OH_LINE_CLIPPING, l->clipped_frames > 1, 314);
     l->hops = 0;
     l->clipped_frames = 0;
     l->dc = l->hum = 0;

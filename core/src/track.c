@@ -250,21 +250,22 @@ float oh_track_hz(const struct oh_track *k) {
     return k->on && k->k[1] < 0 && k->f_n > 0 ? k->f_sum[0] / k->f_n : 0;
 }
 
-/* When the sound began: from the totals of the hops over the edge. from: time of the first tonal hop. */
-static uint32_t onset(const struct oh_track *k, uint32_t first) {
-    float before = k->past[k->past_n - 1];
+/* When the sound began: from the totals of the hops over the edge. now: time of this hop, first: of the first tonal one. */
+static uint32_t onset(const struct oh_track *k, uint32_t now, uint32_t first) {
+    float before = 1e9f;
     for (int i = 0; i < k->past_n; i++)
-        before = oh_minf(before, k->past[i]);
+        before = oh_minf(before, k->past[(now / OH_HOP - (uint32_t)i) % 8]);
     float best = 1;
     uint32_t at = first - (uint32_t)OH_WINDOW / 2;
     bool found = false;
     for (int i = 0; i < k->past_n; i++) {
-        if ((int32_t)(k->past_t[i] - (first - 2 * OH_HOP)) < 0)
+        uint32_t t = now - (uint32_t)i * OH_HOP;
+        if ((int32_t)(t - (first - 2 * OH_HOP)) < 0)
             break;
-        float a = oh_sqrtf(oh_maxf(k->past[i] - before, 0) / k->level);
+        float a = oh_sqrtf(oh_maxf(k->past[t / OH_HOP % 8] - before, 0) / k->level);
         if (oh_absf(a - 0.5f) < best && a > 0.04f && a < 0.96f) {
             best = oh_absf(a - 0.5f);
-            at = k->past_t[i] - (uint32_t)(filled(a) * OH_WINDOW);
+            at = t - (uint32_t)(filled(a) * OH_WINDOW);
             found = true;
         }
     }
@@ -295,7 +296,7 @@ static void begin(struct oh_track *k, const struct oh_hop *h) {
     k->off_ratio = 2;
     memset(&k->seg, 0, sizeof k->seg);
     k->seg.flags = OH_SEG_TONE;
-    k->seg.start = onset(k, h->t - 2 * OH_HOP);
+    k->seg.start = onset(k, h->t, h->t - 2 * OH_HOP);
     k->seg.end = h->t;
 }
 
@@ -324,7 +325,7 @@ static void follow(struct oh_track *k, const struct oh_hop *h, float w) {
         /* the window was still filling: only now is the level known, and with it the edge */
         uint32_t start = k->seg.start;
         k->level = oh_maxf(w, k->level);
-        k->seg.start = onset(k, k->seg.end - 2 * OH_HOP);
+        k->seg.start = onset(k, h->t, k->seg.end - 2 * OH_HOP);
         choose_ranges(k, h);
         k->level = ranges_power(h, k);
         k->level_n = 1;
@@ -385,12 +386,7 @@ int oh_track_hop(struct oh_track *k, const struct oh_hop *h, const struct oh_rin
             k->seg.flags |= OH_SEG_FUZZY;
         return saw;
     }
-    for (int i = 7; i > 0; i--) {
-        k->past[i] = k->past[i - 1];
-        k->past_t[i] = k->past_t[i - 1];
-    }
-    k->past[0] = h->total;
-    k->past_t[0] = h->t;
+    k->past[h->t / OH_HOP % 8] = h->total;
     k->past_n = (uint8_t)(k->past_n < 8 ? k->past_n + 1 : 8);
 
     bool is_tonal = tonal(h);
@@ -467,7 +463,8 @@ int oh_track_hop(struct oh_track *k, const struct oh_hop *h, const struct oh_rin
     }
     if (k->on) {
         k->seg.end = k->miss ? k->off_edge : h->t;
-        describe(k);
+        if (k->hops < 12 || k->hops % 8 == 0) /* the figures settle */
+            describe(k);
     }
     return saw;
 }

@@ -9,11 +9,13 @@ void oh_tty_hop(const struct oh_ear_call *call) {
     const struct oh_hop *h = call->hop;
     if (h->held)
         return;
+    int k1 = h->spec->k1[h->lane];
+    if (s->idle == 255 && (k1 < 42 || k1 > 61))
+        return;
     float mark = oh_hop_power(h, 43, 47), space = oh_hop_power(h, 55, 60);
     bool ours = h->total > 1e-5f && mark + space > 0.75f * h->total;
     if (!ours) {
-        if (s->idle < 255)
-            s->idle++;
+        s->idle = (uint8_t)(s->idle < 255 ? s->idle + 1 : 255);
         if (s->idle >= 40) {
             s->flips = 0;
             if (s->on) {
