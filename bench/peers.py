@@ -180,7 +180,8 @@ class Spandsp:
         self.seconds_run = 0.0
         self._descriptors: dict[str, tuple[int, list[str]]] = {}
 
-    def _descriptor(self, plan: str) -> tuple[int, list[str]]:
+    def descriptor(self, plan: str) -> tuple[int, list[str]]:
+        """Address of the super tone descriptor of a plan, and its tones by number."""
         if plan in self._descriptors:
             return self._descriptors[plan]
         lib = self.lib
@@ -239,7 +240,7 @@ class Spandsp:
             keep.append(heard)
             running.append((lib.r2_mf_rx, state, lib.r2_mf_rx_free))
         else:
-            descriptor, names = self._descriptor(signal.case.plan)
+            descriptor, names = self.descriptor(signal.case.plan)
             if names:
                 super_tone = _TONE(lambda _d, code, _l, _t: say(names[code]) if 0 <= code < len(names) else None)
                 keep.append(super_tone)

@@ -57,6 +57,7 @@ def figures(results: Sequence[Scored]) -> dict[str, Any]:
         return {f"d{g}": _recall(s for s in items if s.case.grade == g) for g in range(5) if any(s.case.grade == g for s in items)}
 
     out["zones"] = by_grade(main)
+    out["zones_together"] = _recall(main)
     out["china"] = by_grade(china)
     out["by_tone"] = {t: by_grade([s for s in main if s.case.what == t]) for t in MAIN}
     out["by_country"] = {c: by_grade([s for s in main if s.case.plan == c]) for c in sorted({s.case.plan for s in main})}
@@ -201,6 +202,7 @@ def table(report: dict[str, Any]) -> str:
         lines.append(f"  {i:26s}" + " ".join(cells))
     lines.append("")
     for key in (
+        "zones_together",
         "false_on_negatives",
         "false_inside_tones",
         "talk_off_per_hour",
