@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import re
 from array import array
 from pathlib import Path
@@ -15,7 +16,7 @@ import offhook_core
 from offhook_core import CoreError, Detect, Engine, Event, EventKind, Law, Layout, Profile, Valid, enums, plans, timeslots
 from offhook_core._build import declarations
 from offhook_core._native import ffi, lib
-from offhook_core.events import EVENT_BYTES
+from offhook_core.events import EVENT_BYTES, decode
 
 HEADER = Path(__file__).parents[1] / "core" / "include" / "offhook.h"
 IDLE = 0xD5
@@ -68,6 +69,22 @@ def test_the_binding_has_every_function_of_the_header() -> None:
 
 def test_an_event_has_the_size_of_the_header() -> None:
     assert ffi.sizeof("oh_event") == EVENT_BYTES == 64
+
+
+def test_a_decoded_event_is_a_frozen_event_with_every_word_of_its_kind() -> None:
+    raw = ffi.new("oh_event[]", 3)
+    for event, kind, tone, detail in zip(raw, (1, 2, 10), (10, 6, 0), (3, 0, 5), strict=True):
+        event.kind, event.tone, event.detail, event.row, event.flags = kind, tone, detail, 4, 3
+        event.freq_dhz = (4500, 0)
+        event.cadence_ms = (350, 351, 0, 0)
+    first, second, third = decode(bytes(ffi.buffer(raw)))
+    assert type(first) is Event
+    assert (first.name, first.detail, first.freq_hz, first.cadence_ms, first.row) == ("sit_us", "RO", (450.0,), (350, 351), 4)
+    assert first.provisional and first.cleared
+    assert (second.name, second.detail, third.name, third.detail) == ("tone_end", "busy", "line", "noise")
+    assert first == dataclasses.replace(first) and hash(first) == hash(dataclasses.replace(first))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        first.channel = 1  # type: ignore[misc]
 
 
 def test_the_builder_refuses_a_directive_it_cannot_hand_on() -> None:

@@ -370,11 +370,12 @@ class Engine:
 
     def _drain(self, loop: asyncio.AbstractEventLoop, on_event: Callable[[Event], None]) -> None:
         while self._loop is loop:
-            events = self.poll()
-            if not events:
+            count = check(lib.oh_core_poll(self._core, self._batch, _BATCH), "poll")
+            if count == 0:
                 self._report_end(loop)
                 return
-            for event in events:
+            # A copy: the listener itself may poll. Decoded one by one, so that the first is not kept waiting by the last.
+            for event in decode(bytes(self._octets[: count * self._event_bytes])):
                 try:
                     on_event(event)
                 except Exception as error:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, make_dataclass
+from functools import cache
+from typing import Any
 
 from offhook_core.enums import Answer, EventKind, LineFault, Sit, Tone
 
@@ -18,8 +20,6 @@ EVENT_BYTES = _LAYOUT.size
 _PROVISIONAL = 1
 _CLEARED = 2
 
-_KINDS = {kind.value: kind for kind in EventKind}
-_TONES = {tone.value: tone for tone in Tone}
 _TONE_NAMES = {tone.value: tone.name.lower() for tone in Tone}
 _KIND_NAMES = {kind.value: kind.name.lower() for kind in EventKind}
 _SITS = {sit.value: sit.name for sit in Sit if sit}
@@ -88,6 +88,11 @@ class Event:
         return self.confidence
 
 
+# A frozen dataclass sets each field through object.__setattr__, ten times slower than a plain one. Events come by the thousand, so they
+# are made by a plain twin with the same slots and become an Event then.
+_Draft: Any = make_dataclass("_Draft", [(field.name, field.type) for field in fields(Event)], slots=True)
+
+
 def _detail(kind: int, tone: int, detail: int) -> str:
     if kind == EventKind.TONE:
         if tone == Tone.DTMF:
@@ -106,26 +111,26 @@ def _detail(kind: int, tone: int, detail: int) -> str:
     return ""
 
 
+@cache
+def _words(kind: int, tone: int, detail: int) -> tuple[EventKind, str, str, Tone]:
+    """What the small numbers of an event mean; there are few different ones, and events come by the thousand."""
+    name = _TONE_NAMES[tone] if kind == EventKind.TONE else _KIND_NAMES[kind]
+    return EventKind(kind), name, _detail(kind, tone, detail), Tone(tone)
+
+
 def decode(buffer: bytes | memoryview) -> Iterator[Event]:
     """Events from the octets of an array of ``oh_event``."""
-    for at, onset, raised, value, channel, kind, tone, detail, flags, confidence, row, level, margin, *rest in _LAYOUT.iter_unpack(buffer):
-        yield Event(
-            channel=channel,
-            kind=_KINDS[kind],
-            name=_TONE_NAMES[tone] if kind == EventKind.TONE else _KIND_NAMES[kind],
-            detail=_detail(kind, tone, detail),
-            at_sample=at,
-            onset_sample=onset,
-            level_dbm0=level / 100,
-            confidence=confidence / 100,
-            provisional=bool(flags & _PROVISIONAL),
-            cleared=bool(flags & _CLEARED),
-            margin_db=margin / 100,
-            freq_hz=tuple(hz / 10 for hz in rest[:2] if hz),
-            cadence_ms=tuple(ms for ms in rest[2:6] if ms),
-            value=value,
-            row=None if row == NO_ROW else row,
-            tone=_TONES[tone],
-            sequence=rest[6],
-            raised_ns=raised,
+    # fmt: off
+    for (at, onset, raised, value, channel, kind, tone, detail, flags, confidence, row, level, margin,
+         f0, f1, c0, c1, c2, c3, sequence) in _LAYOUT.iter_unpack(buffer):
+        kind, name, detail, tone = _words(kind, tone, detail)
+        event = _Draft(
+            channel, kind, name, detail, at, onset, level / 100, confidence / 100,
+            flags & _PROVISIONAL != 0, flags & _CLEARED != 0, margin / 100,
+            (f0 / 10, f1 / 10) if f1 else (f0 / 10,) if f0 else (),
+            (c0, c1, c2, c3) if c3 else tuple(ms for ms in (c0, c1, c2) if ms) if c0 else (),
+            value, None if row == NO_ROW else row, tone, sequence, raised,
         )
+        event.__class__ = Event
+        yield event
+    # fmt: on
