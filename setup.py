@@ -11,7 +11,6 @@ import os
 import runpy
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -214,5 +213,5 @@ setup(
     ext_modules=extensions,
     cmdclass={"build": Build, "build_ext": BuildExt, "editable_wheel": EditableWheel, "sdist": Sdist},
     options={"bdist_wheel": {"py_limited_api": "cp311"}, "build": {"build_base": "build/setuptools"}},
-    setup_requires=[] if shutil.which("cmake") or "egg_info" in sys.argv else ["cmake>=3.24"],
+    setup_requires=[] if shutil.which("cmake") else ["cmake>=3.24"],
 )
