@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import soundfile
+
 from offhook.config import Settings
 from offhook_drivers import Scenario, Simulator
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nodes import START
+
 from offhook.answer import AnswerAnalysis
 from offhook.call import Call
 from offhook.clock import loop_clock, run_virtual
@@ -99,7 +100,9 @@ def spoke(from_s: float, to_s: float) -> list[tuple[float, Sound]]:
 Step = tuple[float, Any]
 
 
-def play_out(steps: list[Step], audio: bool = True, clears: bool = True, tries: dict[str, int] | None = None, **spec: Any) -> tuple[CallRecord, Line, Call]:
+def play_out(
+    steps: list[Step], audio: bool = True, clears: bool = True, tries: dict[str, int] | None = None, **spec: Any
+) -> tuple[CallRecord, Line, Call]:
     """Run a call in virtual time; each step is a time and a driver event maker, a core event or a function of the call."""
 
     async def main() -> tuple[CallRecord, Line, Call]:
@@ -314,14 +317,21 @@ def test_the_core_s_own_verdict_goes_first() -> None:
 _NOISE = st.one_of(
     st.sampled_from([Proceeding, Progress, Ringing, Answered]),
     st.sampled_from(["busy", "congestion", "unobtainable", "sit", "ringback", "beep", "fax_ced", "dial"]).map(lambda n: ("tone", n)),
-    st.sampled_from([EventKind.SPEECH, EventKind.SPEECH_END, EventKind.MUSIC, EventKind.MUSIC_END, EventKind.SILENCE]).map(lambda k: ("kind", k)),
+    st.sampled_from([EventKind.SPEECH, EventKind.SPEECH_END, EventKind.MUSIC, EventKind.MUSIC_END, EventKind.SILENCE]).map(
+        lambda k: ("kind", k)
+    ),
     st.sampled_from(["1", "5", "#"]).map(lambda d: ("key", d)),
     st.sampled_from(["cancel"]).map(lambda c: ("cancel", c)),
 )
 
 
 @settings(max_examples=150, deadline=None)
-@given(steps=st.lists(st.tuples(st.floats(0.02, 60), _NOISE), max_size=25), clear_at=st.floats(0.02, 90), cause=st.integers(1, 127), audio=st.booleans())
+@given(
+    steps=st.lists(st.tuples(st.floats(0.02, 60), _NOISE), max_size=25),
+    clear_at=st.floats(0.02, 90),
+    cause=st.integers(1, 127),
+    audio=st.booleans(),
+)
 def test_whatever_the_line_says_there_is_one_disposition_and_quiet_after_it(
     steps: list[tuple[float, Any]], clear_at: float, cause: int, audio: bool
 ) -> None:

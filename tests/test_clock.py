@@ -7,6 +7,7 @@ import datetime as dt
 import threading
 
 import pytest
+
 from offhook.clock import TICK_S, RealClock, Uuid7, VirtualClock, VirtualLoop, in_thread, loop_clock, run_virtual
 
 START = dt.datetime(2026, 3, 2, 1, 0, tzinfo=dt.UTC)

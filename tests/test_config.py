@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from offhook.config import Settings, key_lines
 from offhook.errors import ConfigError
 
@@ -42,7 +43,7 @@ def test_the_example_is_valid_and_names_every_section() -> None:
         ('[driver]\nname = "dahdi"\n', ":1: driver:"),
         ('[driver]\nname = "simulator"\nspan = 4\n', ":3: unknown key 'driver.span': did you mean 'spans'?"),
         ('[driver]\nname = "simulator"\nspans = "many"\n', ":3: driver.spans: Input should be a valid integer"),
-        ('limits = { calls_per_second = 0 }\n', ":1: limits.calls_per_second: Input should be greater than 0"),
+        ("limits = { calls_per_second = 0 }\n", ":1: limits.calls_per_second: Input should be greater than 0"),
         ("[node\n", "not TOML"),
     ],
 )

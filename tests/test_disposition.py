@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from offhook.disposition import RULES, Disposition, Ended, Facts, dispose
 from offhook_drivers.contract import Cause, Party
 
@@ -44,7 +45,9 @@ def test_the_table(what: Facts, disposition: D, rule: str) -> None:
 
 def test_a_vacant_number_needs_two_independent_signs_s05() -> None:
     tone = {"unobtainable"}
-    assert dispose(facts(cause=Cause.NETWORK_OUT_OF_ORDER, tones=tone))[0] is D.SUSPECT_VACANT  # the Huawei case: cause 38 and a 空号 prompt
+    assert (
+        dispose(facts(cause=Cause.NETWORK_OUT_OF_ORDER, tones=tone))[0] is D.SUSPECT_VACANT
+    )  # the Huawei case: cause 38 and a 空号 prompt
     assert dispose(facts(cause=Cause.UNALLOCATED))[0] is D.SUSPECT_VACANT
     assert dispose(facts(cause=Cause.UNALLOCATED, tones=tone))[0] is D.VACANT
     assert dispose(facts(cause=Cause.NORMAL_CLEARING, who=Party.US, tones=tone, progress_causes={1}))[0] is D.VACANT

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from aio import in_loop
 from nodes import numbers_list, settings, simulator
+
 from offhook.disposition import Disposition
 from offhook.messages import CampaignSpec, Phase, RetryPlan, RetryRule
 from offhook.node import Node

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+
 from offhook.errors import ListError
 from offhook.lists import Row, encoding_of, open_list, repair, safe_cell, write_csv
 from offhook.messages import ImportProblem
@@ -109,7 +110,16 @@ def test_xlsx_with_numbers_stored_as_numbers(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     sheet = book.active
     assert sheet is not None
-    for cells in (["电话", "姓名"], [13912345678, "a"], [13812345678.0, "b"], ["13712345678", "c"], [1.23e17, "d"], [None, "e"], [True, "f"], [1012345678, "g"]):
+    for cells in (
+        ["电话", "姓名"],
+        [13912345678, "a"],
+        [13812345678.0, "b"],
+        ["13712345678", "c"],
+        [1.23e17, "d"],
+        [None, "e"],
+        [True, "f"],
+        [1012345678, "g"],
+    ):
         sheet.append(cells)
     book.save(path)
     rows, problems = read(path)
@@ -119,8 +129,15 @@ def test_xlsx_with_numbers_stored_as_numbers(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("cell", "text"),
-    [("13912345678", "13912345678"), (13912345678, "13912345678"), (13912345678.0, "13912345678"), ('="13912345678"', "13912345678")]
-    + [("'13912345678", "13912345678"), ("13912345678.0", "13912345678"), ("1.3912345678e+10", "13912345678")],
+    [
+        ("13912345678", "13912345678"),
+        (13912345678, "13912345678"),
+        (13912345678.0, "13912345678"),
+        ('="13912345678"', "13912345678"),
+        ("'13912345678", "13912345678"),
+        ("13912345678.0", "13912345678"),
+        ("1.3912345678e+10", "13912345678"),
+    ],
 )
 def test_what_spreadsheets_do_to_numbers_is_undone(cell: object, text: str) -> None:
     assert repair(cell)[0] == text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from offhook.config import DialSettings
 from offhook.numbers import NumberError, dialled, digits_of, masked, parse
 

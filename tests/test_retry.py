@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from offhook.disposition import Disposition as D
-from offhook.messages import RetryPlan, RetryRule
-from offhook.retry import after
 from pydantic import ValidationError
 
+from offhook.disposition import Disposition
+from offhook.messages import RetryPlan, RetryRule
+from offhook.retry import after
+
+D = Disposition
 PLAN = RetryPlan(
     rules={D.BUSY: RetryRule(after_s=300, max_attempts=3), D.NO_ANSWER: RetryRule(after_s=3600, max_attempts=2)}, max_attempts=4
 )

@@ -47,7 +47,7 @@ class Ids:
 async def until(condition: Callable[[], bool]) -> None:
     """Return when it holds; a hang is a failure."""
     async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110
+        while not condition():
             await asyncio.sleep(0.01)
 
 

@@ -7,9 +7,10 @@ import datetime as dt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
+
 from offhook.messages import CallingWindows, Window
 from offhook.windows import is_open, next_open, zones_for
-from pydantic import ValidationError
 
 SHANGHAI = ("Asia/Shanghai",)
 TRAINEES = CallingWindows.model_validate(

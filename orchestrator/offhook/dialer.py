@@ -83,6 +83,7 @@ class Dialer:
             self._quota.set_limit(spec.line_limit(), self._node.clock.monotonic())
         self.spec, self.wanted, self.revision = spec, stored.wanted, stored.revision
         self.leads = counts.leads
+        self._enter(Phase.RUNNING if self.wanted is Wanted.RUNNING else Phase(self.wanted.value), "")
         if self.wanted is Wanted.STOPPED:
             self._node.cancel_unanswered(self, "campaign stopped")
         self.wake()
@@ -213,6 +214,9 @@ class Dialer:
         now = self._node.clock.now()
         now_ms = round(now.timestamp() * 1000)
         due = await self._node.store.due(self.id)
+        if not due and self.closed < self.leads:  # results on their way to the database may open leads again
+            await self._node.store.flush()
+            due = await self._node.store.due(self.id)
         open_now = [d.zones for d in due if d.first_ms <= now_ms and windows.is_open(self.spec.windows, self.zones(d.zones), now)]
         if open_now:
             wanted = min(HOPPER, max(4, round(self.spec.line_limit())))
@@ -237,8 +241,10 @@ class Dialer:
             self._enter(Phase.WAITING, "no calling window opens within a year; check windows and holidays")
         elif self.active:
             self._enter(Phase.RUNNING, "the last calls are in progress")
-        elif self.leads:
+        elif self.leads and self.closed >= self.leads:
             self._enter(Phase.FINISHED, "")
+        elif self.leads:
+            self._enter(Phase.WAITING, "the last leads are with another node")
         else:
             self._enter(Phase.WAITING, "no leads; import a list")
         return LONGEST_WAIT_S

@@ -319,8 +319,6 @@ class Node(Desk):
 
     async def _changed(self, name: str) -> CampaignState:
         await self._refresh()
-        for _ in range(3):  # let the dial loop see it, so that the answer shows what it did
-            await asyncio.sleep(0)
         return await self.campaign(name)
 
     async def campaigns(self) -> list[CampaignState]:

@@ -23,7 +23,8 @@ class Pacer:
 
     def delay(self, now: float) -> float:
         """Seconds until the next start is allowed, 0 for now."""
-        return max(0.0, self._next - now)
+        wait = self._next - now
+        return wait if wait > 1e-6 else 0.0  # a wait too small to move a float clock would go round for ever
 
     def take(self, now: float) -> None:
         """A start was made."""

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from offhook.messages import CallingWindows, Weekday
 
-_MINUTE = dt.timedelta(minutes=1)
+_DAY = dt.timedelta(days=1)
 _DAYS = tuple(Weekday)
 SEARCH_DAYS = 370
 """How far ahead the next opening is looked for; a year of holidays ends the search."""
@@ -53,25 +53,26 @@ def is_open(windows: CallingWindows, zones: Sequence[str], now: dt.datetime) -> 
     return all(_open_in(windows, z, now) for z in zones)
 
 
-def _edges(windows: CallingWindows, zone: str, now: dt.datetime) -> list[dt.datetime]:
-    """Every instant after *now* at which a window begins in *zone*, and every midnight, a good year ahead."""
+def _edges(windows: CallingWindows, zone: str, after: dt.datetime, until: dt.datetime) -> set[dt.datetime]:
+    """Instants in (after, until] at which a window begins in *zone*, and its midnights."""
     tz = load_zone(zone)
-    first = now.astimezone(tz).date()
     starts = {dt.time(0), *(w.start for w in windows.windows)}
-    return [
-        edge
-        for day in range(SEARCH_DAYS)
-        for start in starts
-        if (edge := dt.datetime.combine(first + dt.timedelta(days=day), start, tz).astimezone(dt.UTC)) > now
-    ]
+    day, last = after.astimezone(tz).date(), until.astimezone(tz).date()
+    found = set()
+    while day <= last:
+        found |= {dt.datetime.combine(day, start, tz).astimezone(dt.UTC) for start in starts}
+        day += _DAY
+    return {edge for edge in found if after < edge <= until}
 
 
 def next_open(windows: CallingWindows, zones: Sequence[str], now: dt.datetime) -> dt.datetime | None:
     """First instant from *now* on at which the callee may be called, UTC; *now* itself when open, None when not within a year."""
     if is_open(windows, zones, now):
         return now
-    # An intersection can only open where one of its zones opens, so the edges are all the candidates there are.
-    for edge in sorted({edge for zone in zones for edge in _edges(windows, zone, now)}):
-        if is_open(windows, zones, edge):
-            return edge
+    # An intersection can only open where one of its zones opens, so the edges are all the candidates there are; a day at a time.
+    for days in range(SEARCH_DAYS):
+        after = now + days * _DAY
+        for edge in sorted(set().union(*(_edges(windows, zone, after, after + _DAY) for zone in zones))):
+            if is_open(windows, zones, edge):
+                return edge
     return None
