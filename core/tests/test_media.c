@@ -251,6 +251,55 @@ static void orders_and_events_cross_a_running_thread(void) {
     oh_core_free(core);
 }
 
+/* Two events a round, the second some ticks after the first: it must not slip through while the poller arms the bell. */
+static void no_event_sleeps_in_the_ring_while_the_poller_waits(void) {
+    struct card card = new_card(0);
+    card.wait_status = 1;
+    oh_core *core = new_core();
+    oh_media media = {&card_ops, &card};
+    static uint8_t audio[32 * FRAME];
+    int prompts[32];
+    for (int i = 0; i < 32; i++) {
+        prompts[i] = oh_core_prompt_add(core, audio, (i + 1) * FRAME);
+    }
+    CHECK_EQ(oh_core_start(core, &media, 0), 0);
+    for (int round = 0; round < 3000; round++) {
+        CHECK_EQ(oh_core_play(core, 0, prompts[0], false, 0, 0), 0);
+        CHECK_EQ(oh_core_play(core, 1, prompts[1 + round % 31], false, 0, 0), 0);
+        for (int done = 0; done < 2;) {
+            struct pollfd look = {.fd = oh_core_event_fd(core), .events = POLLIN};
+            CHECK_EQ(poll(&look, 1, 20000), 1);
+            oh_event event;
+            while (oh_core_poll(core, &event, 1) > 0) {
+                done += event.kind == OH_EVENT_PROMPT_DONE;
+            }
+        }
+    }
+    CHECK_EQ(oh_core_stop(core), 0);
+    oh_core_free(core);
+}
+
+static void a_prompt_goes_as_soon_as_no_channel_plays_it(void) {
+    struct card card = new_card(0);
+    card.wait_status = 1;
+    oh_core *core = new_core();
+    oh_media media = {&card_ops, &card};
+    uint8_t audio[2 * FRAME] = {0};
+    CHECK_EQ(oh_core_start(core, &media, 0), 0);
+    for (int round = 0; round < 200; round++) {
+        int prompt = oh_core_prompt_add(core, audio, sizeof audio);
+        CHECK(prompt >= 0);
+        CHECK_EQ(oh_core_play(core, round % CHANNELS, prompt, false, 0, 0), 0);
+        int status;
+        while ((status = oh_core_prompt_drop(core, prompt)) == -EBUSY) {
+            usleep(10);
+        }
+        CHECK_EQ(status, 0);
+    }
+    CHECK_EQ(oh_core_stop(core), 0);
+    oh_core_free(core);
+}
+
 int main(void) {
     TEST(the_thread_runs_the_ticks_that_are_due_and_counts_the_late_ones);
     TEST(a_realtime_priority_that_is_refused_still_runs);
@@ -259,5 +308,7 @@ int main(void) {
     TEST(virtual_time_stops_after_a_tick_with_events);
     TEST(an_error_in_virtual_time_is_told_after_the_ticks_before_it);
     TEST(orders_and_events_cross_a_running_thread);
+    TEST(no_event_sleeps_in_the_ring_while_the_poller_waits);
+    TEST(a_prompt_goes_as_soon_as_no_channel_plays_it);
     return 0;
 }
