@@ -58,6 +58,7 @@ def figures(results: Sequence[Scored]) -> dict[str, Any]:
 
     out["zones"] = by_grade(main)
     out["zones_together"] = _recall(main)
+    out["zones_in_conflict"] = _recall([s for s in main if any(v.truth.conflict for v in s.verdicts)])
     out["china"] = by_grade(china)
     out["by_tone"] = {t: by_grade([s for s in main if s.case.what == t]) for t in MAIN}
     out["by_country"] = {c: by_grade([s for s in main if s.case.plan == c]) for c in sorted({s.case.plan for s in main})}
@@ -203,6 +204,7 @@ def table(report: dict[str, Any]) -> str:
     lines.append("")
     for key in (
         "zones_together",
+        "zones_in_conflict",
         "false_on_negatives",
         "false_inside_tones",
         "talk_off_per_hour",

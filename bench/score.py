@@ -22,12 +22,12 @@ from bench.signals import Case
 from bench.synth import RATE
 
 
-def detectors_here(names: Sequence[str], all_plans: plans.Plans, isa: str | None = None) -> list[Detector]:
+def detectors_here(names: Sequence[str], all_plans: plans.Plans, isa: str | None = None, profile: str | None = None) -> list[Detector]:
     """The detectors asked for that are on this machine; says on stderr which are not."""
     out: list[Detector] = []
     for name in names:
         try:
-            out.append(Offhook(isa) if name == "offhook" else Spandsp(all_plans))
+            out.append(Offhook(isa, profile) if name == "offhook" else Spandsp(all_plans))
         except (OSError, ImportError) as missing:
             print(f"{name} is not here and is left out: {missing}", file=sys.stderr)
     return out
@@ -39,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--set", default="full", help="full, quick, or one part of the sweep")
     parser.add_argument("--plans", type=Path, help="a tone-plans/1 file; default: the plans built into the library")
     parser.add_argument("--detectors", default="offhook,spandsp")
+    parser.add_argument("--profile", help="arm this OH_PROFILE_ on every signal instead of the one of its phase: ALL")
     parser.add_argument("--isa", help="vector code to force: base, avx2, avx512, neon")
     parser.add_argument("--json", type=Path, help="write every figure here")
     parser.add_argument("--failures", type=Path, help="write every case that went wrong here, one JSON object a line")
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--wav", help="with --case: save its samples")
     options = parser.parse_args(argv)
     all_plans = plans.load(options.plans)
-    found = detectors_here(options.detectors.split(","), all_plans, options.isa)
+    found = detectors_here(options.detectors.split(","), all_plans, options.isa, options.profile)
     if not found:
         print("no detector to measure", file=sys.stderr)
         return 1

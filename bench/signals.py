@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -163,7 +163,6 @@ class Signal:
     truths: list[Truth]
     line: lines.Line
     speech_seconds: float = 0.0
-    notes: dict[str, float] = field(default_factory=dict)
 
     @property
     def audio(self) -> npt.NDArray[np.int16]:
