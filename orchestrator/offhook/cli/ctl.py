@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,6 +36,7 @@ def ctl(
     socket: SocketOption = None,
     node: NodeOption = "",
     timeout: Annotated[float, typer.Option(min=0.1, help="Longest wait for the answer, s.")] = 10.0,
+    repeat: Annotated[int, typer.Option(min=1, max=100_000, help="Ask so often and tell the round trips; for reading verbs.")] = 1,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -48,17 +50,33 @@ def ctl(
     settings = load_settings(config)
     address, tls = find_broker(settings, url, socket)
 
+    if repeat > 1 and (known is None or known.changes):
+        raise CommandError(f"--repeat is for reading verbs: {', '.join(one.name for one in VERBS.values() if not one.changes)}", Exit.USAGE)
+    trips: list[int] = []
+
     async def ask() -> Reply:
         async with Client(address, node or settings.node.name, tls=tls, connect_s=min(timeout, 5.0)) as client:
-            return await client.ask(verb, order, timeout)
+            for _ in range(repeat):
+                before = time.perf_counter_ns()
+                reply = await client.ask(verb, order, timeout)
+                trips.append(time.perf_counter_ns() - before)
+            return reply
 
     reply = asyncio.run(ask())
+    trips.sort()
+    round_trip = {"count": repeat, "p50_us": _us(trips, 0.5), "p99_us": _us(trips, 0.99), "worst_us": _us(trips, 1.0)}
     if as_json:
-        tell(reply.model_dump(mode="json"))
+        tell({**reply.model_dump(mode="json"), "round_trip": round_trip})
     elif reply.error is None:
         _print(reply.result)
+        if repeat > 1:
+            print(f"{repeat} round trips: p50 {round_trip['p50_us']} us, p99 {round_trip['p99_us']} us, worst {round_trip['worst_us']} us")
     if reply.error is not None:
         raise CommandError(in_words(reply.error), Exit.REFUSED)
+
+
+def _us(sorted_ns: list[int], share: float) -> float:
+    return round(sorted_ns[min(len(sorted_ns) - 1, int(share * len(sorted_ns)))] / 1e3, 1)
 
 
 def find_broker(settings: Settings, url: str = "", socket: Path | None = None) -> tuple[Address, TlsFiles]:

@@ -88,7 +88,6 @@ def _head(state: NodeState) -> Text:
     text = Text.assemble(
         (f" {state.node} ", "bold black on green3" if well else "bold white on red3"),
         (f" {state.health}", "" if well else "bold red3"),
-        f" {state.reason}" if state.reason else "",
         f"   {seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}   ",
         ("lines ", "dim"),
         (f"{state.channels_in_use}/{state.channels}", "bold"),
@@ -101,8 +100,10 @@ def _head(state: NodeState) -> Text:
     for label, value in (("late ticks", state.late_ticks), ("events lost", state.events_lost), ("spooled", state.spooled)):
         if value or label == "late ticks":
             text.append(f"{label} {value}  ", "bold red3" if value else "dim")
-    if not state.reconciled:
-        text.append("books do not add up", "bold white on red3")
+    trouble = [state.reason] if state.reason else []
+    trouble += [] if state.reconciled else ["the books do not add up"]
+    if trouble:
+        text.append(f"\n {'; '.join(trouble)}", "bold red3")
     return text
 
 

@@ -64,6 +64,7 @@ def logging_as(settings: LogSettings, *, quiet: bool = False) -> Iterator[None]:
     level_before = root.level
     root.addHandler(handler)
     root.setLevel(logging.ERROR if quiet and settings.file is None else settings.level.upper())
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     listener.start()
     try:
         yield

@@ -161,7 +161,7 @@ def explain(model: type[BaseModel], error: ValidationError) -> ErrorInfo:
     first = problems[0]
     more = f"; and {len(problems) - 1} more" if len(problems) > 1 else ""
     return ErrorInfo(
-        code=ErrorCode.BAD_ARGUMENTS,
+        code=ErrorCode.BAD_JSON if error.errors(include_url=False)[0]["type"] == "json_invalid" else ErrorCode.BAD_ARGUMENTS,
         message=f"{first.where}: {first.message}{more}" if first.where else f"{first.message}{more}",
         where=first.where,
         mend=first.mend,

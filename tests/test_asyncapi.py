@@ -1,0 +1,135 @@
+"""The AsyncAPI document against the running engine: what it lists exists, what exists it lists, and payloads are what it says."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aio import in_loop
+from nodes import numbers_list
+from pydantic import TypeAdapter
+from steered import NODE, steered
+
+from offhook.control.asyncapi import EVENTS, STATES, document, text
+from offhook.control.envelope import CloudEvent, Reply
+from offhook.control.verbs import VERBS
+
+STORED = Path(__file__).parents[1] / "docs" / "asyncapi.json"
+
+
+@pytest.fixture
+def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose name leaves room for a socket."""
+    return tmp_path_factory.mktemp("y")
+
+
+def test_the_document_in_docs_is_the_generated_one() -> None:
+    mend = "write it anew: python -m offhook.control.asyncapi > docs/asyncapi.json"
+    stored, made = json.loads(STORED.read_text(encoding="utf-8")), document()
+    if stored["info"]["x-schemas-by"] == made["info"]["x-schemas-by"]:
+        assert STORED.read_text(encoding="utf-8") == text(), mend
+    else:  # the same fields in the words of another pydantic
+        assert stored["channels"] == made["channels"], mend
+        assert stored["operations"] == made["operations"], mend
+        assert set(stored["components"]["schemas"]) == set(made["components"]["schemas"]), mend
+
+
+def test_every_reference_leads_somewhere() -> None:
+    whole = document()
+
+    def check(at: Any) -> None:
+        if isinstance(at, dict):
+            if isinstance(at.get("$ref"), str):
+                node: Any = whole
+                for part in at["$ref"].removeprefix("#/").split("/"):
+                    assert part in node, at["$ref"]
+                    node = node[part]
+            for inner in at.values():
+                check(inner)
+        elif isinstance(at, list):
+            for inner in at:
+                check(inner)
+
+    check(whole)
+
+
+def test_every_operation_names_its_channel_and_every_message_is_used() -> None:
+    whole = document()
+    used = set()
+    for name, operation in whole["operations"].items():
+        channel = whole["channels"][operation["channel"]["$ref"].rsplit("/", 1)[-1]]
+        assert operation["action"] in ("send", "receive"), name
+        for message in (*operation["messages"], *operation.get("reply", {}).get("messages", ())):
+            used.add(message["$ref"].rsplit("/", 1)[-1])
+        for parameter in re.findall(r"{(\w+)}", channel["address"]):
+            assert parameter in channel["parameters"], name
+    assert used == set(whole["components"]["messages"])
+
+
+def _orders(folder: Path, call: str) -> dict[str, dict[str, Any]]:
+    """Arguments with which each verb succeeds, in this order."""
+    one = {"campaign": "spring"}
+    return {
+        "help": {},
+        "status": {},
+        "campaign.create": {"name": "spring", "calls_per_second": 100},
+        "campaign.update": {**one, "changes": {"title": "Spring"}},
+        "campaign.import": {**one, "path": str(numbers_list(folder, 4))},
+        "campaign.list": {},
+        "campaign.start": one,
+        "set_limits": {**one, "lines": 7},
+        "campaign.pause": one,
+        "campaign.resume": one,
+        "campaign.show": one,
+        "campaign.report": one,
+        "calls": one,
+        "call": {"id": call},
+        "reconcile": {},
+        "campaign.stop": one,
+        "shutdown": {"confirm": NODE},
+    }
+
+
+@in_loop
+async def test_the_running_engine_is_the_document(short: Path) -> None:
+    whole = document()
+    async with steered(short) as at:
+        assert set(_orders(short, "")) == set(VERBS)
+        for verb in list(_orders(short, ""))[:-4]:
+            await _ask(at, verb, _orders(short, "")[verb])
+        await at.until(lambda: at.on("ev/call_ended"))
+        call = at.on("ev/call_ended")[0]["data"]["call"]["id"]
+        at.node.driver.set_alarm(0, 4)  # type: ignore[attr-defined]
+        at.node.driver.set_alarm(0, 8)  # type: ignore[attr-defined]
+        at.node._alarm("driver", "a test", n=1)
+        for verb in list(_orders(short, ""))[-4:]:
+            await _ask(at, verb, _orders(short, call)[verb])
+        patterns = {
+            name: re.compile(re.sub(r"\\{(\w+)\\}", r"[a-z0-9-]+", re.escape(channel["address"])))
+            for name, channel in whole["channels"].items()
+            if channel["address"] is not None and not name.startswith("cmd.")
+        }
+        await at.until(lambda: all(any(pattern.fullmatch(one.topic) for one in at.heard) for pattern in patterns.values()))
+        for one in at.heard:
+            names = [name for name, pattern in patterns.items() if pattern.fullmatch(one.topic)]
+            assert len(names) == 1, one.topic
+            payload = json.loads(one.payload)
+            if names[0] in STATES:
+                TypeAdapter(STATES[names[0]][1]).validate_python(payload)
+            else:
+                kind = names[0].removeprefix("ev.")
+                assert CloudEvent.model_validate(payload).type == f"offhook.{kind}"
+                TypeAdapter(EVENTS[kind][0]).validate_python(payload["data"])
+
+
+async def _ask(at: Any, verb: str, order: dict[str, Any]) -> None:
+    """The verb answers on the channel that the document names, and its result is what it says."""
+    channel = document()["channels"][f"cmd.{verb}"]
+    assert channel["address"].replace("{node}", NODE) == at.client.topics.command(verb)
+    reply = await at.client.ask(verb, order)
+    assert isinstance(reply, Reply)
+    assert reply.ok, (verb, reply.error)
+    TypeAdapter(VERBS[verb].result).validate_python(reply.result)
