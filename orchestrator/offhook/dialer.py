@@ -70,6 +70,11 @@ class Dialer:
         """The campaign's name."""
         return self.spec.name
 
+    @property
+    def wants_calls(self) -> bool:
+        """May a call of this campaign still go out?"""
+        return self.wanted is Wanted.RUNNING
+
     # -- what the node tells --------------------------------------------------------------------------------------------------------
 
     def update(self, stored: Stored, counts: Counts) -> None:

@@ -473,7 +473,7 @@ class NodeAlarm(Told):
 
     type: Literal["node_alarm"] = "node_alarm"
     at: dt.datetime
-    what: str = Field(description="reconciliation, store, driver or core.")
+    what: str = Field(description="reconciliation, store, core or node.")
     text: str
     data: dict[str, Any] = Field(default_factory=dict)
 

@@ -54,7 +54,7 @@ from offhook.retry import after
 from offhook.store import Lead, Store, StoreStatus
 from offhook.store.store import Lost, instant, result_row
 from offhook_core import Alarm as AlarmBit
-from offhook_core import Engine, Profile
+from offhook_core import CoreError, Detect, Engine, Profile
 from offhook_core import Event as Sound
 from offhook_drivers import open_driver
 from offhook_drivers.contract import Alarm, Cleared, Dial, Driver, Event, Hangup, Link, Offered
@@ -93,23 +93,37 @@ class _Line:
     def hangup(self, cause: int) -> None:
         self._node.driver.send(Hangup(self._channel, cause))
 
+    def reset(self, profile: Detect) -> None:
+        engine = self._node.engine
+        if engine is not None:
+            self._order(lambda: engine.reset(self._channel, profile))
+
     def answered(self) -> None:
         engine = self._node.engine
         assert engine is not None
-        engine.arm(self._channel, Profile.ANSWERED)
-        engine.answered(self._channel)
+        self._order(lambda: engine.arm(self._channel, Profile.ANSWERED))
+        self._order(lambda: engine.answered(self._channel))
+
+    def _order(self, order: Callable[[], None]) -> None:
+        """Give the core an order. One that it cannot take costs this call its audio, not the node its life."""
+        try:
+            order()
+        except CoreError as error:
+            self._node.core_failed(self._channel, error)
 
     def play(self, prompt: Prompt, token: int) -> None:
-        if self._node.engine is not None:
-            self._node.engine.play(self._channel, prompt.number, token=token)
+        engine = self._node.engine
+        if engine is not None:
+            self._order(lambda: engine.play(self._channel, prompt.number, token=token))
         else:
             call = self._node.call_on(self._channel)
             if call is not None:
                 self._timer = asyncio.get_running_loop().call_later(prompt.duration_ms / 1000, call.prompt_done, token)
 
     def stop_play(self) -> None:
-        if self._node.engine is not None:
-            self._node.engine.stop_play(self._channel)
+        engine = self._node.engine
+        if engine is not None:
+            self._order(lambda: engine.stop_play(self._channel))
         elif self._timer is not None:
             self._timer.cancel()
 
@@ -149,10 +163,12 @@ class Node(Desk):
         self._store_reason = ""
         self._seizures: deque[float] = deque()
         self._dirty: set[str] = set()
+        self._core_told = -1e9
         self._attempts = 0
         self._dials = 0
         self._cleared = 0
         self._reconciled = True
+        self._threaded = False  # the core runs by itself, in real time
         self._refreshing = asyncio.Lock()
 
     @property
@@ -202,6 +218,7 @@ class Node(Desk):
                 loop.run_ticks = lambda ticks: engine.run(media, ticks)
             else:
                 self.engine.start(media, self.settings.core.fifo)
+                self._threaded = True
         self._tasks = asyncio.TaskGroup()
         await self._tasks.__aenter__()
         self._services.append(self._tasks.create_task(self._follow_wishes(), name="wishes"))
@@ -226,6 +243,8 @@ class Node(Desk):
                 await self._tasks.__aexit__(kind, error, trace)
             else:  # the caller's own error goes on as it is
                 await self._tasks.__aexit__(None, None, None)
+            if self.store.status is StoreStatus.UP:
+                await self.store.recover(self.name)  # leads that were being reserved when the dial loops ended
         finally:
             await self._close_hardware()
             await self.store.close()
@@ -291,9 +310,10 @@ class Node(Desk):
 
     async def _follow_wishes(self) -> None:
         """Other processes set wishes and import lists through the database; look every second."""
-        every = self.settings.node.poll_s * (60 if self.clock.virtual else 1)
+        every = self.settings.node.poll_s * (600 if self.clock.virtual else 1)  # nobody else works in virtual time
         while True:
             await asyncio.sleep(every)
+            self._judge_health()
             if self.store.status is StoreStatus.DOWN:
                 continue
             try:
@@ -386,43 +406,44 @@ class Node(Desk):
         self._tasks.create_task(self._call(dialer, lead, channel), name=f"call[{lead.call_id}]")
 
     async def _call(self, dialer: Dialer, lead: Lead, channel: int) -> None:
-        ended: Disposition | None = None
+        call: Call | None = None
         closed = False
         try:
-            dialled = numbers.dialled(Number(lead.e164, lead.region, lead.kind, lead.zones), self.settings.dial)
-            try:
-                await self.store.seized(lead.call_id, channel, dialled)  # on disk before the number goes out
-            except StoreError:
-                self.store.release([lead])
-                return
-            call = Call(
-                dialer.spec,
-                lead,
-                dialled,
-                channel,
-                channel // self.driver.channels_per_span,
-                _Line(self, channel),
-                self.clock,
-                dialer.prompt,
-                dialer.message,
-                self._phase_changed,
-            )
-            await self._carry(call)
-            assert call.disposition is not None
-            ended = call.disposition
-            closed = self._store_result(dialer, call)
-        finally:
+            call = await self._seize(dialer, lead, channel)
+            if call is not None:
+                await self._carry(call)
+                closed = self._store_result(dialer, call)
             self.pool.give(channel)
+        except Exception as error:  # a fault of ours must not end the other calls; the line is kept out of use, for its state is not known
+            log.exception("channel %d: call %s", channel, lead.call_id)
+            self._alarm("node", f"call {lead.call_id}: {error!r}", channel=channel)
+            self.driver.send(Hangup(channel))
+        finally:
             self._owners.pop(lead.call_id, None)
-            dialer.call_ended(ended, closed)
+            dialer.call_ended(call.disposition if call is not None else None, closed)
+
+    async def _seize(self, dialer: Dialer, lead: Lead, channel: int) -> Call | None:
+        """Journal the seizure; None, and the lead given back, when the call may not go out after all."""
+        dialled = numbers.dialled(Number(lead.e164, lead.region, lead.kind, lead.zones), self.settings.dial)
+        try:
+            await self.store.seized(lead.call_id, channel, dialled)  # on disk before the number goes out
+        except StoreError:
+            self.store.release([lead])
+            return None
+        if self._health is Health.STOPPING or not dialer.wants_calls:  # it changed while the journal was written
+            self.store.release([lead])
+            return None
+        span = channel // self.driver.channels_per_span
+        line = _Line(self, channel)
+        return Call(dialer.spec, lead, dialled, channel, span, line, self.clock, dialer.prompt, dialer.message, self._phase_changed)
 
     async def _carry(self, call: Call) -> None:
         """From the Dial to the Cleared."""
         channel = call.channel
+        line = _Line(self, channel)
         self._calls[channel] = call
         try:
-            if self.engine is not None:
-                self.engine.reset(channel, Profile.PRE_ANSWER)
+            line.reset(Profile.PRE_ANSWER)
             call.begin()
             self._count_seizure()
             try:
@@ -432,13 +453,10 @@ class Node(Desk):
             else:
                 self._dials += 1
                 self._emit(CallStarted(at=self.clock.now(), call_id=call.id, campaign=call.campaign.name, channel=channel))
-                if self._stopped.is_set() and self._health is Health.STOPPING:
-                    call.cancel("node stopping")
             await call.done
         finally:
             del self._calls[channel]
-            if self.engine is not None:
-                self.engine.reset(channel, Profile.OFF)
+            line.reset(Profile.OFF)
 
     def _store_result(self, dialer: Dialer, call: Call) -> bool:
         """Hand the result to the store; True when the lead is closed."""
@@ -494,6 +512,14 @@ class Node(Desk):
         if call is not None:
             call.on_sound(event)
 
+    def core_failed(self, channel: int, error: CoreError) -> None:
+        """The core would not take an order; told at most once a minute."""
+        now = self.clock.monotonic()
+        log.error("channel %d: %s", channel, error)
+        if now - self._core_told > 60:
+            self._core_told = now
+            self._alarm("core", str(error), channel=channel)
+
     # -- health ---------------------------------------------------------------------------------------------------------------------
 
     @property
@@ -513,6 +539,8 @@ class Node(Desk):
         down = [str(span) for span in range(self.pool.spans) if not self.pool.up(span)]
         if self._store_reason:
             self._enter_health(Health.HELD, self._store_reason)
+        elif self._threaded and self.engine is not None and not self.engine.running:
+            self._enter_health(Health.HELD, "the media thread has ended; see the log, then restart the node")
         elif len(down) == self.pool.spans:
             self._enter_health(Health.HELD, "no span is in service")
         elif down or not self._reconciled:

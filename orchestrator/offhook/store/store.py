@@ -239,6 +239,7 @@ class Store:
             raise
         store = cls(engine, writer, clock)
         store._task = asyncio.create_task(writer.run(), name="store writer")
+        store._task.add_done_callback(store._writer_ended)
         return store
 
     async def close(self) -> None:
@@ -248,6 +249,12 @@ class Store:
             await self._task
         with self._clock.hold():
             await self._engine.dispose()
+
+    def _writer_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            log.critical("store: the writer failed", exc_info=task.exception())
+            self._writer.status = StoreStatus.DOWN
+            self.on_status(StoreStatus.DOWN, f"the writer failed: {task.exception()!r}; restart the node")
 
     @property
     def status(self) -> StoreStatus:

@@ -217,7 +217,7 @@ class Writer:
         self.commits += 1
         if self._spooled:
             self._spooled.clear()
-            await in_thread(self._clock, lambda: self._spool.unlink(missing_ok=True))
+            await in_thread(self._clock, self._remove_spool)
         for job, result in zip(group, results, strict=True):
             if job.done is not None and not job.done.done():
                 job.done.set_result(result)
@@ -279,6 +279,12 @@ class Writer:
                 os.fsync(file.fileno())
         except OSError as error:  # the disk is full: memory has to do, until the database is back
             log.error("store: %d results are in memory only: %s: %s", len(self._spooled), self._spool, error.strerror)
+
+    def _remove_spool(self) -> None:
+        try:
+            self._spool.unlink(missing_ok=True)
+        except OSError as error:  # its rows are written; the next start writes them again, which changes nothing
+            log.warning("store: %s: %s", self._spool, error.strerror)
 
     async def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None
