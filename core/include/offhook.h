@@ -309,6 +309,51 @@ typedef struct oh_stats {
 /* any thread: a snapshot of the counters; single values are exact, together they may be a tick apart. */
 OH_API void oh_core_stats(const oh_core *core, oh_stats *out);
 
+/* -- answer analysis ------------------------------------------------------------------------------------------------------ */
+
+#define OH_ANSWER_COUNT    9  /* values of enum oh_answer */
+#define OH_ANSWER_FEATURES 40 /* what the model is shown every 20 ms */
+
+enum oh_answer_method {
+    OH_ANSWER_BY_MODEL = 0, /* probabilities and costs */
+    OH_ANSWER_BY_RULES = 1, /* lengths of words and silences, as dialplan users know them */
+};
+
+/* When to decide and for what. Costs have one unit of the user's choice; only their ratios count. */
+typedef struct oh_answer_settings {
+    int32_t method;      /* enum oh_answer_method */
+    float cost_person;   /* of a person who is taken for a machine and lost */
+    float cost_machine;  /* of a machine that is taken for a person */
+    float cost_second;   /* of one more second without a verdict */
+    float person_share;  /* of those who answer and speak, how many are people: 0.01 to 0.99, 0.5 when it is not known */
+    uint16_t wait_ms;    /* latest verdict after the end of the first greeting, at most 2000 */
+    uint16_t total_ms;   /* latest verdict after the answer, once somebody has been speaking for 1 s */
+    uint16_t silence_ms; /* nothing heard for so long: the verdict is silence, until somebody speaks */
+    /* method rules only */
+    int16_t threshold_cdbm0;     /* quieter is silence */
+    uint16_t initial_silence_ms; /* so much silence before any word: machine */
+    uint16_t greeting_ms;        /* more speech than this: machine */
+    uint16_t after_greeting_ms;  /* so much silence after speech: person */
+    uint16_t total_analysis_ms;  /* no verdict by then: unknown */
+    uint16_t min_word_ms;        /* shorter sounds are no words */
+    uint16_t between_words_ms;   /* so much silence ends a word */
+    uint16_t max_word_ms;        /* a longer word: machine */
+    uint16_t max_words;          /* more words: machine */
+} oh_answer_settings;
+
+/* Settings by name: "balanced" (in force from the start), "careful" (people first), "fast", "rules". NULL when there is none. Static. */
+OH_API const oh_answer_settings *oh_answer_preset(const char *name);
+/* control: use these settings on the channel, also after a reset, until others are given. They are copied. An order like those above: 0,
+ * -EINVAL (no such channel, a value out of range) or -EAGAIN. */
+OH_API int oh_core_answer_settings(oh_core *core, int channel, const oh_answer_settings *settings);
+/* control, before the first tick: use another model than the built-in one, as `offhook amd train` writes it. It is copied. 0, -EINVAL (no
+ * model, damaged, or of another version), -EBUSY (ticks have run) or -ENOMEM. */
+OH_API int oh_core_answer_model(oh_core *core, const void *model, size_t bytes);
+/* feeder: what the analysis made of the last tick. p: OH_ANSWER_COUNT probabilities, one for each enum oh_answer; features: the
+ * OH_ANSWER_FEATURES numbers the model was shown, may be NULL. Returns the ms since the answer, 0 when no analysis runs on the channel,
+ * -EINVAL when there is no such channel. */
+OH_API int oh_core_answer_view(const oh_core *core, int channel, float *p, float *features);
+
 /* -- media drivers -------------------------------------------------------------------------------------------------------- */
 
 typedef struct oh_media_info {

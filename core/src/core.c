@@ -2,6 +2,8 @@
  * poller. */
 #include "core.h"
 
+#include "answer.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -13,11 +15,12 @@
 
 _Static_assert(sizeof(oh_event) == 64, "an event is one cache line");
 
-enum order_kind { ORDER_RESET, ORDER_ARM, ORDER_ANSWERED, ORDER_PLAY, ORDER_STOP_PLAY, ORDER_BRIDGE };
+enum order_kind { ORDER_RESET, ORDER_ARM, ORDER_ANSWERED, ORDER_PLAY, ORDER_STOP_PLAY, ORDER_BRIDGE, ORDER_SETTINGS };
 
 /* A wish of the control thread, obeyed at the start of the next tick. */
 struct order {
     const oh_tone_plan *plan;
+    oh_answer_settings settings;
     uint32_t detectors;
     uint32_t token;
     int32_t channel;
@@ -142,6 +145,9 @@ static void obey(oh_core *core, const struct order *order) {
         break;
     case ORDER_STOP_PLAY:
         oh_mixer_stop(&core->mixer, channel);
+        break;
+    case ORDER_SETTINGS:
+        oh_answers_set(oh_ear_answers(core->ear), channel, &order->settings);
         break;
     case ORDER_BRIDGE:
         oh_mixer_join(&core->mixer, channel, order->other);
@@ -275,6 +281,31 @@ int oh_core_bridge(oh_core *core, int a, int b) {
     }
     struct order order = {.kind = ORDER_BRIDGE, .channel = a, .other = b};
     return give_order(core, &order);
+}
+
+int oh_core_answer_settings(oh_core *core, int channel, const oh_answer_settings *settings) {
+    if (!has_channel(core, channel) || !oh_answer_settings_ok(settings)) {
+        return -EINVAL;
+    }
+    struct order order = {.kind = ORDER_SETTINGS, .channel = channel, .settings = *settings};
+    return give_order(core, &order);
+}
+
+int oh_core_answer_model(oh_core *core, const void *model, size_t bytes) {
+    if (!core) {
+        return -EINVAL;
+    }
+    if (atomic_load_explicit(&core->counters.ticks, memory_order_relaxed)) {
+        return -EBUSY;
+    }
+    return oh_answers_load(oh_ear_answers(core->ear), model, bytes);
+}
+
+int oh_core_answer_view(const oh_core *core, int channel, float *p, float *features) {
+    if (!has_channel(core, channel) || !p) {
+        return -EINVAL;
+    }
+    return oh_answers_view(oh_ear_answers(core->ear), channel, p, features);
 }
 
 int oh_core_prompt_add(oh_core *core, const void *audio, int samples) {

@@ -1,0 +1,250 @@
+/* Text of the answer analysis' vector half; each answer_net_<isa>.c sets OH_VEC (floats in a vector) and OH_ANSWER_KERNELS (the name). */
+#include <string.h>
+
+#include "answer_net.h"
+
+typedef float vf __attribute__((vector_size(OH_VEC * 4)));
+typedef int32_t vi __attribute__((vector_size(OH_VEC * 4)));
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE vf load(const float *from) {
+    vf v;
+    memcpy(&v, from, sizeof v);
+    return v;
+}
+
+INLINE void store(float *to, vf v) {
+    memcpy(to, &v, sizeof v);
+}
+
+INLINE vf all(float x) {
+    return x - (vf){0};
+}
+
+INLINE vi all_int(int32_t x) {
+    return x - (vi){0};
+}
+
+INLINE vf pick(vi mask, vf a, vf b) {
+    return (vf)(((vi)a & mask) | ((vi)b & ~mask));
+}
+
+INLINE vf smaller(vf a, vf b) {
+    return pick(a < b, a, b);
+}
+
+INLINE vf larger(vf a, vf b) {
+    return pick(a > b, a, b);
+}
+
+INLINE vf clip(vf x, float least, float most) {
+    return smaller(larger(x, all(least)), all(most));
+}
+
+/* lg2 x for x > 0, to 1e-6: exponent, and a polynomial around 1.5 for the mantissa. */
+INLINE vf lg2(vf x) {
+    vi bits = (vi)x;
+    vf e = __builtin_convertvector((bits >> 23) - all_int(127), vf);
+    vf m = (vf)((bits & all_int(0x7fffff)) | all_int(0x3f800000)) - all(1.5f);
+    vf y = all(0.0147787208f);
+    y = y * m + all(-0.0251232033f);
+    y = y * m + all(0.0374629375f);
+    y = y * m + all(-0.0705896757f);
+    y = y * m + all(0.14252637f);
+    y = y * m + all(-0.320632333f);
+    y = y * m + all(0.961795972f);
+    y = y * m + all(0.584962765f);
+    return y + e;
+}
+
+/* lg x of a power, not below -9. */
+INLINE vf bels(vf power) {
+    return lg2(larger(power, all(1e-9f))) * all(0.30103f);
+}
+
+/* e^x for x from -25 to 25: 2 to the power of a whole number by the exponent's bits, of the rest by its series. */
+INLINE vf power_of_e(vf x) {
+    vf y = clip(x, -25.0f, 25.0f) * all(1.44269504f);
+    vf whole = (y + all(12582912.0f)) - all(12582912.0f);
+    vf f = y - whole;
+    vf p = all(1.5403530e-4f);
+    p = p * f + all(1.3333558e-3f);
+    p = p * f + all(9.6181291e-3f);
+    p = p * f + all(5.5504109e-2f);
+    p = p * f + all(2.4022651e-1f);
+    p = p * f + all(6.9314718e-1f);
+    p = p * f + all(1.0f);
+    vi shift = __builtin_convertvector(whole, vi) << 23;
+    return (vf)((vi)p + shift);
+}
+
+/* Hyperbolic tangent to 3e-4: its continued fraction, cut where it reaches 1. */
+INLINE vf hyperbolic(vf x) {
+    x = clip(x, -4.3f, 4.3f);
+    vf q = x * x;
+    vf above = x * (all(10395.0f) + q * (all(1260.0f) + q * all(21.0f)));
+    return above / (all(10395.0f) + q * (all(4725.0f) + q * (all(210.0f) + q)));
+}
+
+/* 1 / (1 + e^-x) */
+INLINE vf sigmoid(vf x) {
+    return all(0.5f) + all(0.5f) * hyperbolic(all(0.5f) * x);
+}
+
+/* lg powers of the bands, of all of them, and the share of tones. */
+INLINE void powers(const struct oh_spectrum *two, struct oh_answer_front *out, int lane) {
+    /* equal widths on the mel scale, 170 to 3470 Hz */
+    static const int edge[OH_ANSWER_BANDS + 1] = {5, 8, 11, 15, 19, 23, 28, 33, 39, 45, 52, 59, 68, 77, 87, 99, 111};
+    for (int b = 0; b < OH_ANSWER_BANDS; b++) {
+        vf sum = all(0);
+        for (int k = edge[b]; k < edge[b + 1]; k++)
+            sum += load(two[0].p[k] + lane) + load(two[1].p[k] + lane);
+        store(out->band[b] + lane, bels(sum * all(0.5f)));
+    }
+    vf total = load(two[0].total + lane) + load(two[1].total + lane);
+    store(out->level + lane, bels(total * all(0.5f)));
+    vf tone = load(two[0].s1 + lane) + load(two[0].s2 + lane) + load(two[1].s1 + lane) + load(two[1].s2 + lane);
+    store(out->tone + lane, tone / larger(total, all(1e-9f)));
+}
+
+/* Pitch: the cosine that fits the fine structure of the lg spectrum best. */
+INLINE void pitch(const struct oh_spectrum *two, struct oh_answer_front *out, int lane) {
+    enum { SPAN = 4, FIRST = OH_PITCH_LOW - SPAN, ALL = OH_PITCH_BINS + 2 * SPAN };
+    vf fine[ALL], flat[OH_PITCH_BINS];
+    for (int k = 0; k < ALL; k++)
+        fine[k] = lg2(load(two[0].p[FIRST + k] + lane) + load(two[1].p[FIRST + k] + lane) + all(1e-9f));
+    vf window = all(0), mean = all(0);
+    for (int k = 0; k < 2 * SPAN; k++)
+        window += fine[k];
+    for (int k = 0; k < OH_PITCH_BINS; k++) {
+        window += fine[k + 2 * SPAN];
+        flat[k] = fine[k + SPAN] - window * all(1.0f / (2 * SPAN + 1));
+        window -= fine[k];
+        mean += flat[k];
+    }
+    mean *= all(1.0f / OH_PITCH_BINS);
+    vf power = all(1e-3f);
+    for (int k = 0; k < OH_PITCH_BINS; k++) {
+        flat[k] -= mean;
+        power += flat[k] * flat[k];
+    }
+    vf best = all(-1e9f), octave = all(0);
+    for (int i = 0; i < OH_PITCHES; i += 4) {
+        vf fit[4] = {all(0), all(0), all(0), all(0)};
+        for (int k = 0; k < OH_PITCH_BINS; k++)
+            for (int j = 0; j < 4; j++)
+                fit[j] += flat[k] * all(oh_answer_tables.wave[i + j][k]);
+        for (int j = 0; j < 4; j++) {
+            vi more = fit[j] > best;
+            best = pick(more, fit[j], best);
+            octave = pick(more, all(oh_answer_tables.octave[i + j]), octave);
+        }
+    }
+    vf length = all(1.0f);
+    for (int i = 0; i < OH_VEC; i++)
+        length[i] = __builtin_sqrtf(power[i]);
+    store(out->voiced + lane, best / length);
+    store(out->pitch + lane, octave);
+}
+
+static void front(const struct oh_spectrum *two, struct oh_answer_front *out) {
+    for (int lane = 0; lane < OH_LANES; lane += OH_VEC) {
+        powers(two, out, lane);
+        pitch(two, out, lane);
+    }
+}
+
+static void shape(const struct oh_answer_front *f, const float *speech, const float *floor, float (*band)[OH_LANES], float (*x)[OH_LANES]) {
+    for (int lane = 0; lane < OH_LANES; lane += OH_VEC) {
+        vf of_speech = load(speech + lane), least = load(floor + lane) - all(1.2f), level = load(f->level + lane);
+        vf flux = all(0), mean = all(0);
+        for (int b = 0; b < OH_ANSWER_BANDS; b++) {
+            vf now = load(f->band[b] + lane);
+            mean += now;
+            vf change = larger(now, least) - larger(load(band[b] + lane), least);
+            flux += larger(change, -change);
+            store(band[b] + lane, now);
+            store(x[b] + lane, clip(now - of_speech, -4.0f, 1.0f));
+        }
+        int k = OH_ANSWER_BANDS;
+        store(x[k++] + lane, clip(level - of_speech, -4.0f, 1.0f));
+        store(x[k++] + lane, clip(level - load(floor + lane), 0.0f, 5.0f));
+        store(x[k++] + lane, clip(flux * all(1.0f / OH_ANSWER_BANDS), 0.0f, 2.0f));
+        store(x[k++] + lane, clip(mean * all(1.0f / OH_ANSWER_BANDS) - level, -3.0f, 1.0f));
+    }
+}
+
+enum { H = OH_ANSWER_HIDDEN, BLOCK = 8 };
+
+/* BLOCK sums of inputs by weights; w points at the first weight of the first input, stride apart for the next one. */
+INLINE void sums(const float (*x)[OH_LANES], int inputs, const float *w, int stride, int lane, vf sum[BLOCK]) {
+    for (int i = 0; i < inputs; i++) {
+        vf in = load(x[i] + lane);
+#pragma GCC unroll 8
+        for (int j = 0; j < BLOCK; j++)
+            sum[j] += in * all(w[i * stride + j]);
+    }
+}
+
+INLINE void biases(const float *b, vf sum[BLOCK]) {
+#pragma GCC unroll 8
+    for (int j = 0; j < BLOCK; j++)
+        sum[j] = all(b[j]);
+}
+
+static void step(const struct oh_answer_model *m, const float (*x)[OH_LANES], const int32_t *mask, float (*state)[OH_LANES],
+                 float (*p)[OH_LANES]) {
+    float next[OH_ANSWER_UPPER][OH_LANES], dense[OH_ANSWER_DENSE][OH_LANES];
+    for (int lane = 0; lane < OH_LANES; lane += OH_VEC) {
+        for (int u = 0; u < H; u += BLOCK) {
+            vf reset[BLOCK], update[BLOCK], fresh[BLOCK], past[BLOCK], more[BLOCK];
+            biases(m->bx + u, reset);
+            biases(m->bh + u, more);
+            sums(x, OH_ANSWER_STATS, &m->wx[0][u], 3 * H, lane, reset);
+            sums((const float(*)[OH_LANES])state, H, &m->wh[0][u], 3 * H, lane, more);
+            for (int j = 0; j < BLOCK; j++)
+                reset[j] = sigmoid(reset[j] + more[j]);
+            biases(m->bx + H + u, update);
+            biases(m->bh + H + u, more);
+            sums(x, OH_ANSWER_STATS, &m->wx[0][H + u], 3 * H, lane, update);
+            sums((const float(*)[OH_LANES])state, H, &m->wh[0][H + u], 3 * H, lane, more);
+            for (int j = 0; j < BLOCK; j++)
+                update[j] = sigmoid(update[j] + more[j]);
+            biases(m->bx + 2 * H + u, fresh);
+            biases(m->bh + 2 * H + u, past);
+            sums(x, OH_ANSWER_STATS, &m->wx[0][2 * H + u], 3 * H, lane, fresh);
+            sums((const float(*)[OH_LANES])state, H, &m->wh[0][2 * H + u], 3 * H, lane, past);
+            for (int j = 0; j < BLOCK; j++) {
+                vf n = hyperbolic(fresh[j] + reset[j] * past[j]);
+                vf old = load(state[u + j] + lane);
+                store(next[u + j] + lane, n + update[j] * (old - n));
+            }
+        }
+        vi moves;
+        memcpy(&moves, mask + lane, sizeof moves);
+        for (int u = 0; u < H; u++)
+            store(state[u] + lane, pick(moves, load(next[u] + lane), load(state[u] + lane)));
+        for (int i = H; i < OH_ANSWER_UPPER; i++)
+            store(next[i] + lane, load(x[OH_ANSWER_STATS + i - H] + lane));
+        for (int u = 0; u < OH_ANSWER_DENSE; u += BLOCK) {
+            vf sum[BLOCK];
+            biases(m->b1 + u, sum);
+            sums((const float(*)[OH_LANES])next, OH_ANSWER_UPPER, &m->w1[0][u], OH_ANSWER_DENSE, lane, sum);
+            for (int j = 0; j < BLOCK; j++)
+                store(dense[u + j] + lane, larger(sum[j], all(0)));
+        }
+        vf odds[OH_ANSWER_SORTS], total = all(0);
+        for (int c = 0; c < OH_ANSWER_SORTS; c++) {
+            vf sum = all(m->b2[c]);
+            for (int u = 0; u < OH_ANSWER_DENSE; u++)
+                sum += load(dense[u] + lane) * all(m->w2[u][c]);
+            odds[c] = power_of_e(sum);
+            total += odds[c];
+        }
+        for (int c = 0; c < OH_ANSWER_SORTS; c++)
+            store(p[c] + lane, odds[c] / total);
+    }
+}
+
+const struct oh_answer_kernels OH_ANSWER_KERNELS = {.front = front, .shape = shape, .step = step};
