@@ -202,13 +202,13 @@ static bool enough(const oh_tone_plan *plan, const oh_tone_spec *row, const stru
     bool tone = last->flags & OH_SEG_TONE;
     if (tone && want->duration_ms == 0)
         return (lasts >= CONTINUOUS && lasts >= bursts_end(plan, last)) || (fit->whole >= 5 && lasts >= 300 * OH_MS);
-    if (!tone && want->duration_ms >= LONG_GAP) {
+    if (!tone && want->duration_ms >= LONG_GAP && row->tone == OH_TONE_RINGBACK) {
         uint32_t need = (uint32_t)want->duration_ms * OH_MS * 45 / 100;
         const struct oh_seg *before = &c->segs[c->count - 1];
         bool known = fit->whole >= 1 && !(before->flags & OH_SEG_CUT);
         return known && lasts >= (need < 2000 * OH_MS ? need : 2000u * OH_MS);
     }
-    int wanted = is_main(row->tone) ? 2 : 4;
+    int wanted = is_main(row->tone) || fit->span > 3000u * OH_MS ? 2 : 4;
     return tone && fit->whole >= wanted && fit->span >= EVIDENCE && lasts >= 14 * OH_MS;
 }
 

@@ -166,9 +166,9 @@ void oh_fax_hop(const struct oh_ear_call *call) {
     whole.start = f->tone_start;
     if (near_hz(seg, 1100, 42) && lasts > 405 * OH_MS) {
         say(call, OH_TONE_FAX_CNG, &whole, 95);
-    } else if (near_hz(seg, 2225, 24) && lasts > 500 * OH_MS) {
+    } else if (near_hz(seg, 2225, 23) && lasts > 500 * OH_MS) {
         say(call, OH_TONE_BELL_ANS, &whole, 95);
-    } else if (near_hz(seg, 2100, 24) && lasts > 540 * OH_MS) {
+    } else if (near_hz(seg, 2100, 23) && lasts > 540 * OH_MS) {
         bool am = modulated(f);
         if (f->reversals >= 2)
             say(call, am ? OH_TONE_ANSAM_PR : OH_TONE_ANS_PR, &whole, 97);

