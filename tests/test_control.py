@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -305,3 +306,22 @@ def test_a_node_name_that_does_not_fit_a_topic_is_refused(name: str) -> None:
 def test_verbs_need_no_broker_to_be_described() -> None:
     assert VERBS["campaign.start"].arguments is CampaignName
     assert Server(NODE, 1).will().retain
+
+
+@in_loop
+async def test_a_foreign_client_is_answered(short: Path) -> None:
+    if shutil.which("mosquitto_rr") is None:
+        pytest.skip("mosquitto_rr is not installed (Debian: mosquitto-clients)")
+    async with steered(short) as at:
+
+        async def ask(verb: str, payload: str) -> dict[str, Any]:
+            command = ["mosquitto_rr", "--unix", str(short / "d" / "broker" / "mqtt.sock"), "-V", "5", "-W", "20", "-e", "my/replies"]
+            command += ["-D", "publish", "correlation-data", verb, "-t", at.client.topics.command(verb), "-m", payload]
+            process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+            out, _ = await process.communicate()
+            found: dict[str, Any] = json.loads(out)
+            return found
+
+        assert (await ask("campaign.create", '{"name": "spring"}'))["result"]["phase"] == "idle"
+        assert (await ask("campaign.create", '{"name": "spring"}'))["ok"]  # the same order again: the same answer
+        assert (await ask("campaign.start", '{"campaigns": "spring"}'))["error"]["code"] == "bad_arguments"

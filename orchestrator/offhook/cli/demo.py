@@ -353,12 +353,12 @@ def _media_thread_seconds() -> float:
 
 
 def _percentile_us(histogram: tuple[int, ...], share: float) -> float:
-    """Upper edge of the bucket that holds the percentile, in microseconds; the buckets are powers of two of a nanosecond."""
+    """A percentile in microseconds from buckets that are powers of two of a nanosecond; linear inside its bucket."""
     wanted, seen = share * sum(histogram), 0
     for power, count in enumerate(histogram):
+        if count and seen + count >= wanted:
+            return round(2.0**power * (1 + (wanted - seen) / count) / 1000, 1)
         seen += count
-        if count and seen >= wanted:
-            return round(2.0 ** (power + 1) / 1000, 1)
     return 0.0
 
 
