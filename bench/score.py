@@ -70,6 +70,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         "detector_cpu_s": {d.name: round(d.seconds_run, 1) for d in found},
         "detectors": {d.name: report.figures(results[d.name]) for d in found},
     }
+    for d in found:
+        if isinstance(d, Offhook):
+            summary["isa"], summary["events_sha256"] = d.isa, d.digest.hexdigest()
+            print(f"{d.isa}: sha256 of all events {d.digest.hexdigest()}")
     print(report.table(summary))
     print(f"\n{len(cases)} signals, {summary['audio_hours']} h of audio, {summary['elapsed_s']} s; {summary['machine']}")
     if options.json:

@@ -43,11 +43,12 @@ def mixture() -> npt.NDArray[np.int16]:
     return np.concatenate([signals.render(Case.parse(name)).audio for name in MIXTURE])
 
 
-def to_alaw(ear: Offhook, samples: npt.NDArray[np.int16]) -> npt.NDArray[np.uint8]:
-    """*samples* as A-law octets."""
+def octets_of(ear: Offhook, samples: npt.NDArray[np.int16], law: str = "alaw") -> npt.NDArray[np.uint8]:
+    """*samples* as octets in a law, ``alaw`` or ``ulaw``."""
     out = np.zeros(samples.size, dtype=np.uint8)
     lib, ffi = ear.lib, ear.ffi
-    lib.oh_convert(lib.OH_LAW_LINEAR, ffi.from_buffer(samples), lib.OH_LAW_ALAW, ffi.from_buffer(out), samples.size)
+    code = lib.OH_LAW_ALAW if law == "alaw" else lib.OH_LAW_ULAW
+    lib.oh_convert(lib.OH_LAW_LINEAR, ffi.from_buffer(samples), code, ffi.from_buffer(out), samples.size)
     return out
 
 
@@ -129,7 +130,7 @@ def measure(isa: str | None, seconds: float) -> dict[str, Any]:
     """All figures of one run."""
     ear = Offhook(isa)
     samples = mixture()
-    octets = to_alaw(ear, samples)
+    octets = octets_of(ear, samples)
     out: dict[str, Any] = {"machine": report.machine(), "isa": ear.isa, "curve": {}}
     for channels in SIZES:
         cpu, wall = run_core(ear, octets, channels, seconds)
