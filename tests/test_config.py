@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic import BaseModel
 
 from offhook.config import Settings, key_lines
 from offhook.errors import ConfigError
@@ -95,3 +97,12 @@ def test_lines_are_found_past_multi_line_strings_and_dotted_keys() -> None:
     assert lines[("t", "y")] == 7
     assert lines[("q x", "z")] == 9
     assert ("fake",) not in lines
+
+
+def test_the_reference_page_names_every_key() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "configuration.md").read_text(encoding="utf-8")
+    for section, field in Settings.model_fields.items():
+        for model in get_args(field.annotation) or (field.annotation,):
+            if isinstance(model, type) and issubclass(model, BaseModel):
+                for key in model.model_fields:
+                    assert f"| `{key}` |" in page.split(f"## `[{section}]`", 1)[1], f"[{section}] {key}"

@@ -273,6 +273,7 @@ class Node(Desk):
 
     async def _recover(self) -> None:
         """Leads whose number was never sent are free again; calls whose line was seized are UNKNOWN, their leads held for a while."""
+        await self.store.drop_imports()
         lost = await self.store.recover(self.name)
         if not lost:
             return

@@ -592,10 +592,11 @@ class Store:
         return await self._writer.work(work)
 
     async def drop_imports(self, import_id: int | None = None) -> None:
-        """Forget an import that failed; None: all that a dead process left."""
+        """Forget an import that failed; None: what a dead process left, which is whatever is not done after an hour."""
+        dead = _ms(self._clock.now()) - 3_600_000
 
         def work(connection: Connection) -> None:
-            which = [_import.c.done.is_(False)] if import_id is None else [_import.c.id == import_id]
+            which = [_import.c.done.is_(False), _import.c.at_ms < dead] if import_id is None else [_import.c.id == import_id]
             ids = select(_import.c.id).where(*which)
             connection.execute(delete(_staged).where(_staged.c.import_id.in_(ids)))
             connection.execute(delete(_import).where(*which))
