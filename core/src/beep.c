@@ -6,9 +6,9 @@
  * voices, and those with an overtone of a voice, must be cleaner still. */
 #include "lane.h"
 
-static bool whole_ratio(const struct oh_seg *s) {
-    float ratio = (float)s->dhz[1] / (float)s->dhz[0];
-    return oh_absf(ratio - 2) < 0.03f || oh_absf(ratio - 1.5f) < 0.02f || oh_absf(ratio - 3) < 0.04f;
+/* The second sine is so many times the first. */
+static bool overtone(const struct oh_seg *s, float times, float tolerance) {
+    return oh_absf((float)s->dhz[1] / (float)s->dhz[0] - times) < tolerance;
 }
 
 /* noise: power after the sound in parts of the sound's own. */
@@ -18,10 +18,12 @@ static bool steady(const struct oh_seg *s, float noise) {
         return false;
     if (s->dhz[1] == 0 && (s->width < 31 || s->width > 35 + 60 * noise))
         return false;
+    if (s->dhz[1] && overtone(s, 2, 0.03f))
+        return false; /* a voice or an instrument */
     bool voice = s->dhz[0] < 5200;
     if (voice && s->hops <= 4 && (s->purity < 97 || s->sway > 11))
         return false;
-    if (voice && s->dhz[1] && whole_ratio(s))
+    if (voice && s->dhz[1] && (overtone(s, 1.5f, 0.02f) || overtone(s, 3, 0.04f)))
         return s->hops >= 12 && s->sway <= 11 && s->drift <= 2 && s->purity >= 97;
     return s->hops >= 1;
 }
@@ -47,8 +49,17 @@ void oh_beep_hop(const struct oh_ear_call *call) {
         bool fits = length >= 52 * OH_MS && length <= 1650 * OH_MS && seg->dhz[0] >= 3300 && seg->dhz[0] <= 22800 && seg->dhz[1] <= 33000;
         bool chain = b->seg.end && (int32_t)(seg->start - b->seg.end) < 40 * OH_MS; /* SIT, melodies, data */
         b->tones = (uint8_t)(chain ? (b->tones < 9 ? b->tones + 1 : 9) : 1);
+        /* notes: long clean sounds of changing pitch in the seconds before */
+        if (b->seg.end && seg->start - b->seg.end > 2000 * OH_MS)
+            b->notes = 0;
+        int before = b->notes;
+        if (seg->hops >= 8 && seg->purity >= 85 && seg->dhz[0] > 2400 && (seg->dhz[0] > b->note + 200 || seg->dhz[0] + 200 < b->note)) {
+            b->notes = (uint8_t)(b->notes < 9 ? b->notes + 1 : 9);
+            b->note = seg->dhz[0];
+        }
         b->seg = *seg;
-        b->pending = fits && b->tones == 1 && !(seg->flags & (OH_SEG_CUT | OH_SEG_FUZZY)) && !of_another_kind(lane, seg, length);
+        b->pending =
+            fits && b->tones == 1 && before < 3 && !(seg->flags & (OH_SEG_CUT | OH_SEG_FUZZY)) && !of_another_kind(lane, seg, length);
     }
     if (!b->pending || h->held)
         return;

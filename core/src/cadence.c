@@ -194,14 +194,30 @@ static uint32_t bursts_end(const oh_tone_plan *plan, const struct oh_seg *tone) 
     return most * OH_MS * 5 / 4;
 }
 
+/* End of the newest complete tone of the list that is not much fainter than this; 0 when there is none. */
+static uint32_t last_tone(const struct oh_cadence *c, int level_cdbm0) {
+    uint32_t end = 0;
+    for (int i = 0; i < c->count; i++)
+        if (c->segs[i].flags & OH_SEG_TONE && c->segs[i].level_cdbm0 > level_cdbm0 - 1000)
+            end = c->segs[i].end;
+    return end;
+}
+
 /* Enough was heard to say this row. */
 static bool enough(const oh_tone_plan *plan, const oh_tone_spec *row, const struct fit *fit, const struct oh_cadence *c,
                    const struct oh_seg *last) {
     const oh_segment *want = &row->segments[fit->position];
     uint32_t lasts = last->end - last->start;
     bool tone = last->flags & OH_SEG_TONE;
-    if (tone && want->duration_ms == 0)
+    if (tone && want->duration_ms == 0) {
+        /* notes of a melody: other sound next to it, or impure and beside the pitch */
+        uint32_t before = last_tone(c, last->level_cdbm0);
+        if (fit->whole == 0 && before && lasts < 2500u * OH_MS && last->start - before < 300 * OH_MS)
+            return false;
+        if (last->purity < 90 && fit->off > 0.5f)
+            return false;
         return (lasts >= CONTINUOUS && lasts >= bursts_end(plan, last)) || (fit->whole >= 5 && lasts >= 300 * OH_MS);
+    }
     if (!tone && want->duration_ms >= LONG_GAP && row->tone == OH_TONE_RINGBACK) {
         uint32_t need = (uint32_t)want->duration_ms * OH_MS * 45 / 100;
         const struct oh_seg *before = &c->segs[c->count - 1];

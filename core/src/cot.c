@@ -11,7 +11,8 @@ void oh_cot_hop(const struct oh_ear_call *call) {
         c->said = 0;
         oh_ear_raise(call, &e, call->ended->start);
     }
-    if (c->said || !k->on || call->hop->held || k->seg.dhz[1] || k->seg.purity < 60 || call->hop->t - k->seg.start < 200 * OH_MS)
+    if (c->said || !k->on || call->hop->held || k->seg.dhz[1] || k->seg.purity < 60 || (!oh_seg_steady(&k->seg) && k->seg.drift > 8) ||
+        call->hop->t - k->seg.start < 200 * OH_MS)
         return;
     int dhz = k->seg.dhz[0];
     if (dhz < 19760 || dhz > 20340)

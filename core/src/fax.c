@@ -127,6 +127,12 @@ void oh_fax_hop(const struct oh_ear_call *call) {
         f->am_re = f->am_im = f->am_sum = f->am_n = 0;
         f->tone_start = k->seg.start;
     }
+    if (call->track & OH_TRACK_END && near_hz(call->ended, 1100, 60) && !(call->track & OH_TRACK_RESUME)) {
+        uint32_t length = call->ended->end - call->ended->start;
+        bool soon = f->cng_end && call->ended->start - f->cng_end < 2200 * OH_MS;
+        f->no_cng = (uint8_t)(soon || length > 640 * OH_MS || length < 380 * OH_MS ? (f->no_cng < 9 ? f->no_cng + 1 : 9) : 0);
+        f->cng_end = call->ended->end;
+    }
     if (call->track & OH_TRACK_START && f->said && f->gap_from && (int32_t)(k->seg.start - f->gap_from) < 80 * OH_MS)
         f->gap_from = 0; /* a reversal or a drop-out */
     if (f->said && f->gap_from && (int32_t)(h->t - f->gap_from) > 120 * OH_MS) {
@@ -164,11 +170,12 @@ void oh_fax_hop(const struct oh_ear_call *call) {
         return;
     struct oh_seg whole = *seg;
     whole.start = f->tone_start;
-    if (near_hz(seg, 1100, 42) && lasts > 405 * OH_MS) {
+    bool steady = oh_seg_steady(seg);
+    if (near_hz(seg, 1100, 42) && steady && f->no_cng < 2 && lasts > 405 * OH_MS && lasts < 700 * OH_MS) {
         say(call, OH_TONE_FAX_CNG, &whole, 95);
-    } else if (near_hz(seg, 2225, 23) && lasts > 500 * OH_MS) {
+    } else if (near_hz(seg, 2225, 23) && steady && lasts > 500 * OH_MS) {
         say(call, OH_TONE_BELL_ANS, &whole, 95);
-    } else if (near_hz(seg, 2100, 23) && lasts > 540 * OH_MS) {
+    } else if (near_hz(seg, 2100, 23) && (steady || f->reversals || seg->drift < 12 + 2 * (100 - seg->purity)) && lasts > 540 * OH_MS) {
         bool am = modulated(f);
         if (f->reversals >= 2)
             say(call, am ? OH_TONE_ANSAM_PR : OH_TONE_ANS_PR, &whole, 97);

@@ -132,7 +132,8 @@ struct oh_fax {
     uint8_t reversals;    /* regular ones in a row */
     uint8_t dip;          /* inside a reversal */
     uint8_t v21, v21_off; /* hops with and without V.21's band */
-    uint32_t tone_start, gap_from, last_dip, v21_since;
+    uint8_t no_cng;       /* tones near 1100 Hz that were none: too short, too long, too soon again */
+    uint32_t tone_start, gap_from, last_dip, v21_since, cng_end;
     float am_re, am_im, am_sum, am_n; /* 15 Hz line of the powers */
 };
 
@@ -140,6 +141,8 @@ struct oh_beep_state {
     struct oh_seg seg;
     uint8_t pending;
     uint8_t tones; /* tone stretches in a row without quiet between */
+    uint8_t notes; /* clean sounds of changing pitch in a row */
+    uint16_t note; /* pitch of the last one, tenths of 1 Hz */
 };
 
 struct oh_speech {
@@ -237,6 +240,11 @@ oh_event oh_ear_event(int kind, int tone, const struct oh_seg *seg);
 int oh_track_hop(struct oh_track *k, const struct oh_hop *h, const struct oh_ring *ring, struct oh_seg *ended);
 /* Audio was lost for good: what is on has no known start any more. */
 void oh_track_jump(struct oh_track *k);
+/* As steady as a tone is in the noise that its purity shows; whistles and voices are not. */
+static inline bool oh_seg_steady(const struct oh_seg *s) {
+    int noise = 100 - s->purity;
+    return s->drift <= 5 + noise && s->sway <= 14 + 2 * noise;
+}
 /* Hz of the tone that is on, 0 when none or when it is more than one sine. */
 float oh_track_hz(const struct oh_track *k);
 
