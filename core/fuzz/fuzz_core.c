@@ -41,7 +41,7 @@ static oh_core *new_core(const oh_config *config, const char *isa) {
 
 /* One order, given to both cores; both must answer alike. */
 static void give_order(struct input *in, oh_core *const cores[2], int channels) {
-    uint32_t kind = octet(in) % 9;
+    uint32_t kind = octet(in) % 10;
     int channel = (int)number(in, (uint32_t)channels + 2) - 1; /* sometimes one that does not exist */
     uint32_t value = octet(in) << 8 | octet(in);
     static const uint8_t audio[700] = {1, 2, 3, 250};
@@ -73,6 +73,14 @@ static void give_order(struct input *in, oh_core *const cores[2], int channels) 
         case 7:
             status[i] = oh_core_prompt_drop(core, (int)(value % 6) - 1);
             break;
+        case 8: {
+            oh_answer_settings settings = *oh_answer_preset(value & 1 ? "balanced" : "rules");
+            settings.wait_ms = (uint16_t)(value & 0xfff);
+            settings.silence_ms = (uint16_t)(value >> 3);
+            settings.max_words = (uint16_t)(value & 7);
+            status[i] = oh_core_answer_settings(core, channel, &settings);
+            break;
+        }
         default:
             status[i] = oh_core_reset(core, channel, NULL, OH_PROFILE_ALL);
             break;
