@@ -119,6 +119,18 @@ async def test_a_folder_that_cannot_be_made_is_named(short: Path) -> None:
         await Broker(BrokerOptions(folder=short / "file" / "broker")).__aenter__()
 
 
+@in_loop
+async def test_a_socket_in_an_open_folder_or_over_a_file_is_refused(short: Path) -> None:
+    short.chmod(0o755)
+    with pytest.raises(BrokerError, match="open to others"):
+        await Broker(BrokerOptions(folder=short / "d", socket=short / "x.sock")).__aenter__()
+    short.chmod(0o700)
+    (short / "x.sock").write_text("precious")
+    with pytest.raises(BrokerError, match="no socket"):
+        await Broker(BrokerOptions(folder=short / "d", socket=short / "x.sock")).__aenter__()
+    assert (short / "x.sock").read_text() == "precious"
+
+
 def test_kill_9_of_the_engine_leaves_no_broker_behind(short: Path) -> None:
     program = textwrap.dedent(
         """

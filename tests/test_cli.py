@@ -290,6 +290,28 @@ def test_a_node_ends_in_good_order_at_a_signal(tmp_path_factory: pytest.TempPath
     assert not _brokers(folder)
 
 
+def test_a_second_signal_ends_at_once() -> None:
+    program = """
+import asyncio, sys
+from offhook.cli.signals import orderly_end
+
+async def main():
+    with orderly_end(lambda: print("at once", flush=True)) as ending:
+        ending.tell(lambda: print("asked", flush=True))
+        print("up", flush=True)
+        await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for said in ("up", "asked", "at once"):
+        assert process.stdout.readline().strip() == said
+        process.send_signal(signal.SIGINT)
+    _finish(process)
+    assert process.returncode == 130
+
+
 def test_kill_9_leaves_no_broker_and_the_next_start_works(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("r")
     process = _started(folder)

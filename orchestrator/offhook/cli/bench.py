@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import platform
+import re
 import resource
 import statistics
 import tempfile
@@ -43,7 +44,19 @@ def machine() -> dict[str, Any]:
                 break
     except OSError:
         pass
-    return {"isa": isa(), "cpu": cpu, "python": platform.python_version(), "machine": platform.machine()}
+    return {"isa": isa(), "cpu": cpu, "compiler": _compiler(), "python": platform.python_version(), "machine": platform.machine()}
+
+
+def _compiler() -> str | None:
+    """What compiled the core, as compilers write it into the library; None where it was stripped."""
+    import offhook_core
+
+    found = re.compile(rb"GCC: \([^)\0]*\) [0-9.]+|clang version [0-9.]+")
+    for library in sorted(Path(offhook_core.__file__).parent.glob("liboffhook*")):
+        match = found.search(library.read_bytes())
+        if match:
+            return match[0].decode("ascii", errors="replace")
+    return None
 
 
 def _engine(channels: int, plan: str) -> Engine:

@@ -45,6 +45,8 @@ CALLS_PER_SECOND = 30.0
 DRAIN_S = 20.0
 """After the last dial, calls in progress may end by themselves for so long."""
 RING_TIMEOUT_S = 45.0
+VIRTUAL_START = dt.datetime(2026, 3, 2, 1, tzinfo=dt.UTC)
+"""A Monday, 09:00 in Shanghai."""
 
 Ask = Callable[[str, dict[str, Any]], Awaitable[Any]]
 
@@ -81,19 +83,27 @@ def demo(
     with _folder(keep) as folder:
         settings = _settings(folder, scenario, people, spans, seed, realtime, control and realtime)
         leads = _write_list(folder / "numbers.csv", people, round(seconds * CALLS_PER_SECOND * 1.2) + 30 * spans, seed or people.seed)
+        job = Job(settings, folder, keep is None, seconds, leads, show=realtime and not as_json)
         with logging_as(settings.log, quiet=True):
-            if realtime:
-                result = asyncio.run(_play(settings, folder, seconds, leads, as_json))
-            else:
-                from offhook.clock import run_virtual
-
-                result = run_virtual(_play(settings, folder, seconds, leads, as_json), dt.datetime(2026, 3, 2, 1, tzinfo=dt.UTC))
+            result = _run(job, realtime)
     if as_json:
         tell(result)
     else:
         _print(result)
     if not result["reconciled"]:
         raise SystemExit(int(Exit.UNSOUND))
+
+
+def _run(job: Job, realtime: bool) -> dict[str, Any]:
+    from offhook.clock import run_virtual
+    from offhook.control.broker import BrokerError
+
+    if not realtime:
+        return run_virtual(_play(job), VIRTUAL_START)
+    try:
+        return asyncio.run(_play(job))
+    except BrokerError as wrong:
+        raise CommandError(f"{wrong}; or run the demo with --no-control", Exit.UNREACHABLE) from None
 
 
 def _scenario(name: str) -> Scenario:
@@ -129,7 +139,7 @@ def _settings(folder: Path, scenario: str, people: Scenario, spans: int, seed: i
             "node": {"name": "demo", "data_dir": folder},
             "database": {"durable": realtime},
             "control": {"mode": "embedded" if control else "off"},
-            "core": {"plan": people.plan},
+            "core": {"plan": people.plan, "fifo": 10},  # where the system allows it, so that a busy machine does not make ticks late
             "driver": {
                 "name": "simulator",
                 "scenario": str(Path(scenario).absolute()) if is_file else scenario,
@@ -178,52 +188,72 @@ def _prompt(people_plan: str) -> Path:
         return path
 
 
-async def _play(settings: Settings, folder: Path, seconds: float, leads: int, as_json: bool) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the demo is to do."""
+
+    settings: Settings
+    folder: Path
+    temporary: bool
+    seconds: float
+    leads: int
+    show: bool  # the live view, else lines on stderr
+
+    def clear(self) -> None:
+        """Remove the folder if it is ours to remove."""
+        if self.temporary:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+async def _play(job: Job) -> dict[str, Any]:
     """The whole demo; what it found."""
     from offhook.control.server import open_control, serving
     from offhook.node import Node
 
+    settings = job.settings
+    with orderly_end(job.clear) as ending:
+        async with (
+            open_control(settings.node.name, settings.control, job.folder) as server,
+            Node(settings) as node,
+            serving(server, node),
+            _asking(settings, job.folder, node) as ask,
+        ):
+            ending.tell(node.stop)
+            found = await _steer(job, node, ask)
+            return {**found, "control": settings.control.mode, "commands": server.commands if server is not None else 0}
+
+
+async def _steer(job: Job, node: Node, ask: Ask) -> dict[str, Any]:
+    """Create, fill, start, watch, stop, and ask for the books."""
     watch = Watch()
-    realtime = settings.driver.realtime
-    plain = not sys.stdout.isatty()
-    async with (
-        open_control(settings.node.name, settings.control, folder) as server,
-        Node(settings) as node,
-        serving(server, node),
-        _asking(settings, folder, node) as ask,
-    ):
-        node.subscribe(lambda event: _on_event(watch, node, event))
-        spec = {
-            "name": CAMPAIGN,
-            "title": "demo",
-            "prompt": str(_prompt(settings.core.plan)),
-            "lines": node.driver.channels,
-            "calls_per_second": CALLS_PER_SECOND,
-            "dtmf": {"1": "wants a call back", "2": "no more calls"},
-            "ring_timeout_s": RING_TIMEOUT_S,
-            "region": settings.dial.region,
-        }
-        await ask("campaign.create", spec)
-        report = await ask("campaign.import", {"campaign": CAMPAIGN, "path": str(folder / "numbers.csv")})
-        if report["accepted"] != leads:
-            raise CommandError(f"of {leads} made-up numbers {report['accepted']} were accepted", Exit.UNSOUND)
-        with orderly_end(node.stop):
-            watch.started = node.clock.monotonic()
-            wall, cpu = time.monotonic(), time.process_time()
-            await ask("campaign.start", {"campaign": CAMPAIGN})
-            show = not as_json and realtime
-            async with live_view(node, wanted=show), _progress(node, watch, wanted=not show and (as_json or plain)):
-                await _until(node, seconds)
-                before_stop = node.state()
-                await ask("campaign.stop", {"campaign": CAMPAIGN})
-                await _until(node, DRAIN_S)
-        books = await ask("reconcile", {})
-        state = node.state()
-        stats = node.engine.stats() if node.engine is not None else None
-        media_cpu = _media_thread_seconds()
-        virtual_s = node.clock.monotonic() - watch.started
-        spent, took = time.process_time() - cpu, time.monotonic() - wall
-    python = max(0.0, spent - media_cpu) if realtime else None
+    node.subscribe(lambda event: _on_event(watch, node, event))
+    spec = {
+        "name": CAMPAIGN,
+        "title": "demo",
+        "prompt": str(_prompt(job.settings.core.plan)),
+        "lines": node.driver.channels,
+        "calls_per_second": CALLS_PER_SECOND,
+        "dtmf": {"1": "wants a call back", "2": "no more calls"},
+        "ring_timeout_s": RING_TIMEOUT_S,
+        "region": job.settings.dial.region,
+    }
+    await ask("campaign.create", spec)
+    report = await ask("campaign.import", {"campaign": CAMPAIGN, "path": str(job.folder / "numbers.csv")})
+    if report["accepted"] != job.leads:
+        raise CommandError(f"of {job.leads} made-up numbers {report['accepted']} were accepted", Exit.UNSOUND)
+    watch.started = node.clock.monotonic()
+    wall, cpu, media = time.monotonic(), time.process_time(), _media_thread_seconds()
+    await ask("campaign.start", {"campaign": CAMPAIGN})
+    async with live_view(node, wanted=job.show), _progress(node, wanted=not job.show):
+        await _until(node, job.seconds)
+        dialling = node.state()
+        await ask("campaign.stop", {"campaign": CAMPAIGN})
+        await _until(node, DRAIN_S)
+    books = await ask("reconcile", {})
+    state = node.state()
+    took, spent, media = time.monotonic() - wall, time.process_time() - cpu, _media_thread_seconds() - media
+    seconds = node.clock.monotonic() - watch.started
+    realtime = not node.clock.virtual
     return {
         "calls": state.attempts,
         "outcomes": {str(name): count for name, count in sorted(books["outcomes"].items(), key=lambda one: -one[1])},
@@ -234,26 +264,32 @@ async def _play(settings: Settings, folder: Path, seconds: float, leads: int, as
         "channels": state.channels,
         "channels_peak": state.channels_peak,
         "seconds_to_peak": None if watch.seconds_to_peak is None else round(watch.seconds_to_peak, 2),
-        "calls_per_second": round(before_stop.calls_per_second, 2),
+        "calls_per_second": round(dialling.calls_per_second, 2),
         "reconciled": bool(books["ok"]) and state.reconciled,
         "problems": list(books["problems"]),
         "keys": dict(watch.keys),
         "messages_left": watch.messages_left,
-        "seconds": round(virtual_s, 2),
+        "seconds": round(seconds, 2),
         "wall_s": round(took, 2),
-        "times_real_time": None if realtime else round(virtual_s / took, 1),
-        "control": settings.control.mode,
-        "commands": server.commands if server is not None else 0,
-        "events": stats.events if stats else 0,
-        "events_lost": state.events_lost,
-        "ticks": state.ticks,
-        "tick_p50_us": _percentile_us(stats.tick_log2_ns, 0.5) if stats else None,
-        "tick_p99_us": _percentile_us(stats.tick_log2_ns, 0.99) if stats else None,
-        "tick_max_us": round(stats.tick_ns_max / 1000, 1) if stats else None,
-        "state_bytes_per_channel": stats.state_bytes_per_channel if stats else None,
-        "python_cpu_share": None if python is None else round(python / took, 4),
-        "media_cpu_share": round(media_cpu / took, 4) if realtime else None,
+        "times_real_time": None if realtime else round(seconds / took, 1),
+        **_core_figures(node),
+        "python_cpu_share": round(max(0.0, spent - media) / took, 4) if realtime else None,
+        "media_cpu_share": round(media / took, 4) if realtime else None,
         "rss_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+    }
+
+
+def _core_figures(node: Node) -> dict[str, Any]:
+    assert node.engine is not None  # the demo always has audio
+    stats = node.engine.stats()
+    return {
+        "events": stats.events,
+        "events_lost": stats.overruns,
+        "ticks": stats.ticks,
+        "tick_p50_us": _percentile_us(stats.tick_log2_ns, 0.5),
+        "tick_p99_us": _percentile_us(stats.tick_log2_ns, 0.99),
+        "tick_max_us": round(stats.tick_ns_max / 1000, 1),
+        "state_bytes_per_channel": stats.state_bytes_per_channel,
     }
 
 
@@ -319,7 +355,7 @@ async def _until(node: Node, seconds: float) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _progress(node: Node, watch: Watch, *, wanted: bool) -> AsyncIterator[None]:
+async def _progress(node: Node, *, wanted: bool) -> AsyncIterator[None]:
     """A line on stderr every two seconds of the node's time (twenty in virtual time)."""
     if not wanted:
         yield

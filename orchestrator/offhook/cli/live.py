@@ -223,7 +223,7 @@ async def live_view(node: Node, *, wanted: bool = True, console: Console | None 
 
 
 async def _redraw(node: Node, console: Console) -> None:
-    with Live(console=console, auto_refresh=False, transient=False) as live:
+    with Live(console=console, auto_refresh=False, transient=True) as live:
         while True:
             live.update(page(node.state(), await node.campaigns(), console.width), refresh=True)
             await asyncio.sleep(REDRAW_S)

@@ -36,12 +36,13 @@ async def serve(settings: Settings, show: bool) -> None:
     from offhook.control.server import open_control, serving
     from offhook.node import Node
 
-    async with (
-        open_control(settings.node.name, settings.control, settings.node.data_dir) as server,
-        Node(settings) as node,
-        serving(server, node),
-    ):
-        with orderly_end(node.stop):
+    with orderly_end() as ending:
+        async with (
+            open_control(settings.node.name, settings.control, settings.node.data_dir) as server,
+            Node(settings) as node,
+            serving(server, node),
+        ):
+            ending.tell(node.stop)
             log.info("node %s: %d channels of driver %s", node.name, node.driver.channels, node.driver.name)
             tell_systemd("READY=1")
             async with live_view(node, wanted=show):

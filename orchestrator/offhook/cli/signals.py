@@ -12,25 +12,47 @@ from collections.abc import Callable, Iterator
 from offhook.cli.output import Exit, remark
 
 
+class Ending:
+    """Whether the end was asked for, and who is to be told."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._stop: Callable[[], None] | None = None
+
+    def tell(self, stop: Callable[[], None]) -> None:
+        """Call *stop* when the end is asked for; at once when it was already."""
+        self._stop = stop
+        if self.asked:
+            stop()
+
+    def ask(self) -> None:
+        """The end is asked for."""
+        self.asked = True
+        if self._stop is not None:
+            self._stop()
+
+
 @contextlib.contextmanager
-def orderly_end(stop: Callable[[], None]) -> Iterator[None]:
-    """Call *stop* at the first SIGINT or SIGTERM; a second ends the process without a further step. The broker dies with us."""
+def orderly_end(at_once: Callable[[], None] = lambda: None) -> Iterator[Ending]:
+    """Take SIGINT and SIGTERM as long as the context lasts, so enter it before what must be closed in good order.
+
+    The first asks for the end; the second calls *at_once* and ends the process without a further step. The broker dies with us.
+    """
     loop = asyncio.get_running_loop()
-    asked = False
+    ending = Ending()
 
     def on_signal() -> None:
-        nonlocal asked
-        if asked:
+        if ending.asked:
+            at_once()
             os._exit(Exit.INTERRUPTED)
-        asked = True
         remark("offhook: ending: calls are hung up and results stored; once more to end at once")
         tell_systemd("STOPPING=1")
-        stop()
+        ending.ask()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal)
     try:
-        yield
+        yield ending
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)

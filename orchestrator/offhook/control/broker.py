@@ -15,7 +15,6 @@ import pwd
 import shutil
 import signal
 import socket
-import stat
 import sys
 from collections import deque
 from dataclasses import dataclass
@@ -123,17 +122,16 @@ class Broker:
         self._drop_lock()
 
     def _make_folder(self) -> None:
-        socket_folder = Path(self.address.host).parent
+        """Folders that nobody else may enter: whoever reaches the socket runs the node."""
+        socket = Path(self.address.host)
         try:
-            for folder in (self._folder, socket_folder):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            info = socket_folder.stat()
-            if info.st_uid == os.getuid() and info.st_mode & 0o077 and not info.st_mode & stat.S_ISVTX:
-                socket_folder.chmod(0o700)  # anonymous clients are allowed, so nobody else may reach the socket
-            elif info.st_mode & 0o077:
-                raise BrokerError(
-                    f"folder {socket_folder} of the broker's socket is open to others; use a folder of your own with mode 0700"
-                )
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._folder.chmod(0o700)
+            socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if socket.parent.stat().st_mode & 0o077:
+                raise BrokerError(f"folder {socket.parent} of the broker's socket is open to others; give it mode 0700, or name another")
+            if socket.exists() and not socket.is_socket():
+                raise BrokerError(f"{socket} is there already and is no socket; name another path for the broker's socket")
         except OSError as wrong:
             raise BrokerError(f"folder {wrong.filename}: {wrong.strerror}; choose another folder for the broker") from None
 

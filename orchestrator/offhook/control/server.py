@@ -44,7 +44,7 @@ REPLY_BYTES = 900_000
 STATE_EVERY_S = 1.0
 REPEAT_S = 300.0
 """How long a changing command is known by its Correlation Data."""
-REPEAT_MAX = 2000
+REPEAT_MAX = 500
 WAITING_MAX = 100
 """Changing commands that may wait for their turn; also reading commands that may run at once."""
 LEAVE_S = 3.0
