@@ -6,8 +6,10 @@ A wheel carries ``liboffhook.so.0`` and ``liboffhook_drivers.so.0`` beside the m
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
+import re
 import runpy
 import shutil
 import subprocess
@@ -85,6 +87,15 @@ def cmake_build(folder: Path, with_tests: bool) -> None:
             raise SystemExit(f"offhook: the C libraries could not be built; what the compiler says stands above. Step: {' '.join(step)}")
 
 
+def require_functions(library: Path, header: Path) -> None:
+    """Refuse to build a module for functions that the library lacks: it could not be imported, and would replace one that can."""
+    declared = re.findall(r"^OH_API [^;{]*?\b(oh_\w+)\(", header.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    exported = ctypes.CDLL(str(library))
+    missing = [name for name in declared if not hasattr(exported, name)]
+    if missing:
+        raise SystemExit(f"offhook: {header.name} declares what {library.name} does not have: {', '.join(missing)}")
+
+
 class BuildExt(build_ext):
     """Builds the C libraries, then the modules that link to them."""
 
@@ -93,6 +104,7 @@ class BuildExt(build_ext):
         self.generated = self.folder / "generated"
         with only_one(self.folder):
             cmake_build(self.folder, with_tests=bool(self.inplace))
+            require_functions(self.folder / "lib" / "liboffhook.so.0", CORE_INCLUDE / "offhook.h")
             self.generate()
             super().run()
             self.place_libraries()
@@ -181,6 +193,7 @@ def extension(name: str, libraries: list[str], include_dirs: list[Path], run_pat
     return Extension(
         name,
         sources=[],  # known once they are generated
+        depends=[str(header) for folder in include_dirs for header in folder.glob("*.h")],
         libraries=libraries,
         include_dirs=[str(folder) for folder in include_dirs],
         define_macros=[LIMITED_API],

@@ -180,7 +180,7 @@ def test_a_wrong_order_is_named() -> None:
         for call, message in [
             (lambda: engine.reset(2), "channel must be 0 to 1, not 2"),
             (lambda: engine.arm(-1, 0), "channel must be 0 to 1, not -1"),
-            (lambda: engine.arm(0, 0x2000), "detectors must be bits of Detect"),
+            (lambda: engine.arm(0, 1 << 20), "detectors must be bits of Detect"),
             (lambda: engine.reset(0, plan="chn"), "unknown tone plan 'chn'"),
             (lambda: engine.play(0, prompt, gain_db=61), "gain_db must be -60 to 60, not 61"),
             (lambda: engine.play(0, prompt, token=-1), "token must be 0"),

@@ -148,7 +148,7 @@ class Engine:
 
     @staticmethod
     def _check_detectors(detectors: int) -> int:
-        every = Profile.ALL | Profile.REGISTER
+        every = sum(Detect)
         if not 0 <= detectors <= every:
             raise ValueError(f"detectors must be bits of Detect within {int(every):#x}, not {detectors:#x}")
         return int(detectors)

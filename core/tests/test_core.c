@@ -46,7 +46,7 @@ static void orders_check_channel_detectors_prompt_and_gain(void) {
     CHECK_EQ(oh_core_bridge(core, 0, 4), -EINVAL);
     CHECK_EQ(oh_core_bridge(core, 0, -2), -EINVAL);
     CHECK_EQ(oh_core_bridge(core, 0, 0), -EINVAL);
-    CHECK_EQ(oh_core_reset(core, 0, NULL, 0x2000), -EINVAL);
+    CHECK_EQ(oh_core_reset(core, 0, NULL, 0x100000), -EINVAL);
     CHECK_EQ(oh_core_arm(core, 0, 0x80000000), -EINVAL);
     CHECK_EQ(oh_core_play(core, 0, -1, false, 0, 0), -EINVAL);
     CHECK_EQ(oh_core_play(core, 0, OH_MAX_PROMPTS, false, 0, 0), -EINVAL);
