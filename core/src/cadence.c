@@ -155,11 +155,16 @@ static struct fit fit_row(const struct oh_cadence *c, const oh_tone_spec *row, c
     int total = row->once + row->loop;
     bool tone = last->flags & OH_SEG_TONE;
     uint32_t lasts = last->end - last->start;
+    const oh_segment *known = NULL; /* whose pitch was compared last; most rows have one pitch */
+    float pitch = 0;
     for (int p = 0; p < total; p++) {
         const oh_segment *want = &row->segments[p];
         if (tone == is_gap(want))
             continue;
-        float pitch = tone ? pitch_off(last, want) : 0;
+        if (tone && !(known && known->am_hz == want->am_hz && memcmp(want->hz, known->hz, sizeof want->hz) == 0)) {
+            pitch = pitch_off(last, want);
+            known = want;
+        }
         if (pitch > 1)
             continue;
         if (want->duration_ms && lasts > (uint32_t)want->duration_ms * OH_MS + slack_of(want))

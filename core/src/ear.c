@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "answer.h"
+#include "announce.h"
 #include "lane.h"
 
 enum { ROWS = OH_RING_FRAMES * OH_FRAME_SAMPLES, CLIP_FRAMES = 4 /* clipping is looked for in every fourth frame */ };
@@ -24,6 +25,7 @@ struct oh_ear {
     struct oh_lane *lanes; /* groups x 16 */
     struct oh_spectrum spectra[2];
     struct oh_answers answers;
+    struct oh_announcer *announcer; /* belongs to the core, NULL before the first library */
 };
 
 static size_t group_bytes(const struct oh_ear *ear) {
@@ -102,6 +104,8 @@ void oh_ear_reset(struct oh_ear *ear, int channel, const oh_tone_plan *plan, uin
     lane->armed = detectors;
     lane->channel = (uint16_t)channel;
     oh_answers_reset(&ear->answers, channel);
+    if (ear->announcer)
+        oh_announcer_reset(ear->announcer, channel);
     forget_audio(ear, channel);
 }
 
@@ -135,6 +139,8 @@ void oh_ear_arm(struct oh_ear *ear, int channel, uint32_t detectors) {
         memset(&lane->r2[1], 0, sizeof lane->r2[1]);
     if (fresh & OH_DETECT_TTY)
         memset(&lane->tty, 0, sizeof lane->tty);
+    if ((fresh & OH_DETECT_ANNOUNCE) && ear->announcer)
+        oh_announcer_reset(ear->announcer, channel);
     if (fresh & OH_DETECT_COT)
         memset(&lane->cot, 0, sizeof lane->cot);
     lane->armed = detectors;
@@ -142,6 +148,11 @@ void oh_ear_arm(struct oh_ear *ear, int channel, uint32_t detectors) {
 
 void oh_ear_answered(struct oh_ear *ear, int channel) {
     ear->lanes[channel].answered = true;
+}
+
+void oh_ear_library(struct oh_ear *ear, struct oh_announcer *announcer, const struct oh_library *library) {
+    ear->announcer = announcer;
+    oh_announcer_use(announcer, library);
 }
 
 struct oh_answers *oh_ear_answers(struct oh_ear *ear) {
@@ -180,16 +191,13 @@ uint8_t oh_plan_row(const oh_tone_plan *plan, int tone) {
 }
 
 void oh_ring_read(const struct oh_ring *ring, int n, float *out) {
+    const float *table = ring->law == OH_LAW_ALAW ? oh_kernel_tables.alaw : oh_kernel_tables.ulaw;
+    int row = ring->next - n;
+    row += row < 0 ? ROWS : 0;
     for (int i = 0; i < n; i++) {
-        int row = ring->next - n + i;
-        row += row < 0 ? ROWS : 0;
         size_t at = (size_t)row * OH_LANES + (size_t)ring->lane;
-        if (ring->law == OH_LAW_ALAW)
-            out[i] = oh_alaw_decode(((const uint8_t *)ring->rows)[at]);
-        else if (ring->law == OH_LAW_ULAW)
-            out[i] = oh_ulaw_decode(((const uint8_t *)ring->rows)[at]);
-        else
-            out[i] = ((const int16_t *)ring->rows)[at];
+        out[i] = ring->law == OH_LAW_LINEAR ? ((const int16_t *)ring->rows)[at] : table[((const uint8_t *)ring->rows)[at]];
+        row = row + 1 < ROWS ? row + 1 : 0;
     }
 }
 
@@ -333,6 +341,8 @@ void oh_ear_frame(struct oh_ear *ear, const void *rx, const uint8_t *valid, stru
         }
         if (armed & OH_DETECT_ANSWER)
             oh_answers_frame(&ear->answers, group, lane, lanes, ear->spectra, sink);
+        if ((armed & OH_DETECT_ANNOUNCE) && ear->announcer)
+            oh_announcer_frame(ear->announcer, group, lane, lanes, valid ? valid + first : NULL, ear->spectra, sink);
     }
     ear->frames++;
 }

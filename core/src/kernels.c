@@ -2,6 +2,7 @@
 #include "kernels.h"
 
 #include "dsp.h"
+#include "offhook.h"
 
 struct oh_kernel_tables oh_kernel_tables;
 
@@ -35,6 +36,10 @@ void oh_kernel_init(void) {
     const double scale = oh_sqrt(1.0 / (12288.0 * zero_dbm0_power));
     for (int n = 0; n < OH_WINDOW; n++)
         oh_kernel_tables.window[n] = (float)(scale * (0.5 - 0.5 * oh_cos_turn(n / 256.0)));
+    for (int octet = 0; octet < 256; octet++) {
+        oh_kernel_tables.alaw[octet] = oh_alaw_decode((uint8_t)octet);
+        oh_kernel_tables.ulaw[octet] = oh_ulaw_decode((uint8_t)octet);
+    }
     for (int k = 0; k < 9; k++)
         for (int c = 0; c < 16; c++) {
             oh_kernel_tables.cos256[k][c] = (float)oh_cos_turn(k * c / 256.0);

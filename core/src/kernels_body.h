@@ -44,9 +44,6 @@ typedef __mmask16 vm;
 INLINE vm more(vf a, vf b) {
     return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GT_OQ);
 }
-INLINE vm both(vm a, vm b) {
-    return (vm)(a & b);
-}
 /* a is at least 3 away from 0 */
 INLINE vm far(vi a) {
     return _mm512_cmpgt_epu32_mask((__m512i)(a + 2), _mm512_set1_epi32(4));
@@ -64,9 +61,6 @@ INLINE vu widen(const uint8_t *octets) {
 typedef vi vm;
 INLINE vm more(vf a, vf b) {
     return a > b;
-}
-INLINE vm both(vm a, vm b) {
-    return a & b;
 }
 INLINE vm far(vi a) {
     return (a > all_int(2)) | (a < all_int(-2));
@@ -279,58 +273,73 @@ static void transform(const float *x, int lane, float p[OH_BINS][OH_LANES]) {
     }
 }
 
-/* Strongest peaks and sums. */
+/* The larger of two candidates and its bin; of equal ones the first. */
+INLINE void keep(vf sum, vi bin, vf *top, vi *top_k) {
+    vm larger = more(sum, *top);
+    *top = pick(larger, sum, *top);
+    *top_k = pick_int(larger, bin, *top_k);
+}
+
+/* Strongest peaks and sums. Odd and even bins are followed apart: a comparison waits for the one before it, and two chains hide that. */
 static void scan(struct oh_spectrum *s, int lane) {
     static const int edge[OH_BANDS + 1] = {5, 21, 33, 37, 55, OH_BIN_TOP};
     const float *p = s->p[0] + lane;
+    float sums[OH_BINS][OH_VEC]; /* of three neighbours */
     vf low = {0};
     for (int k = 0; k < OH_BIN_LOW; k++)
         low += load(p + k * OH_LANES);
     store(s->low + lane, low);
 
-    vf before = load(p + 4 * OH_LANES), here = load(p + 5 * OH_LANES), total = before;
+    vf before = load(p + 4 * OH_LANES), here = load(p + 5 * OH_LANES), odd = before, even = {0};
     vf best = all(-1.0f);
     vi best_k = all_int(0);
     for (int band = 0; band < OH_BANDS; band++) {
-        vf top = all(-1.0f);
-        vi top_k = all_int(0);
-        for (int k = edge[band]; k < edge[band + 1]; k++) {
+        vf top[2] = {all(-1.0f), all(-1.0f)};
+        vi top_k[2] = {all_int(0), all_int(0)};
+        int k = edge[band];
+        for (; k + 1 < edge[band + 1]; k += 2) {
+            vf after = load(p + (k + 1) * OH_LANES), last = load(p + (k + 2) * OH_LANES);
+            vf middle = here + after;
+            vf sum = before + middle, next = middle + last;
+            store(sums[k], sum);
+            store(sums[k + 1], next);
+            keep(sum, all_int(k), &top[0], &top_k[0]);
+            keep(next, all_int(k + 1), &top[1], &top_k[1]);
+            odd += here;
+            even += after;
+            before = after;
+            here = last;
+        }
+        if (k < edge[band + 1]) {
             vf after = load(p + (k + 1) * OH_LANES);
             vf sum = before + here + after;
-            vm larger = more(sum, top);
-            top = pick(larger, sum, top);
-            top_k = pick_int(larger, all_int(k), top_k);
-            total += here;
+            store(sums[k], sum);
+            keep(sum, all_int(k), &top[0], &top_k[0]);
+            odd += here;
             before = here;
             here = after;
         }
-        store(s->band[band] + lane, top);
-        store_int(s->band_k[band] + lane, top_k);
-        vm larger = more(top, best);
-        best = pick(larger, top, best);
-        best_k = pick_int(larger, top_k, best_k);
+        keep(top[1], top_k[1], &top[0], &top_k[0]);
+        store(s->band[band] + lane, top[0]);
+        store_int(s->band_k[band] + lane, top_k[0]);
+        keep(top[0], top_k[0], &best, &best_k);
     }
-    store(s->total + lane, total + here);
+    store(s->total + lane, odd + even + here);
     store(s->s1 + lane, best);
     store_int(s->k1 + lane, best_k);
 
-    vf second = all(0.0f);
-    vi second_k = all_int(0);
-    before = load(p + 4 * OH_LANES);
-    here = load(p + 5 * OH_LANES);
-    vi from_best = all_int(5) - best_k;
-    for (int k = 5; k < OH_BIN_TOP; k++) {
-        vf after = load(p + (k + 1) * OH_LANES);
-        vf sum = before + here + after;
-        vm larger = both(more(sum, second), far(from_best));
-        second = pick(larger, sum, second);
-        second_k = pick_int(larger, all_int(k), second_k);
-        from_best += all_int(1);
-        before = here;
-        here = after;
+    vf second[2] = {{0}, {0}};
+    vi second_k[2] = {{0}, {0}};
+    vi away = all_int(5) - best_k;
+    for (int k = 5; k < OH_BIN_TOP; k += 2) {
+        vf sum = pick(far(away), load(sums[k]), (vf){0}), next = pick(far(away + 1), load(sums[k + 1]), (vf){0});
+        keep(sum, all_int(k), &second[0], &second_k[0]);
+        keep(next, all_int(k + 1), &second[1], &second_k[1]);
+        away += 2;
     }
-    store(s->s2 + lane, second);
-    store_int(s->k2 + lane, second_k);
+    keep(second[1], second_k[1], &second[0], &second_k[0]);
+    store(s->s2 + lane, second[0]);
+    store_int(s->k2 + lane, second_k[0]);
 }
 
 void OH_KERNEL(const struct oh_kernel_in *in, struct oh_spectrum *two) {

@@ -12,6 +12,7 @@
 #include "lane.h"
 
 #define DROP_OUT (32 * OH_MS)
+#define CLOSE    24 /* up to this bin (750 Hz) networks use sines closer than a bin or two */
 
 float oh_hop_power(const struct oh_hop *h, int first, int last) {
     float sum = 0;
@@ -356,7 +357,7 @@ static void note_end(struct oh_track *k, const struct oh_hop *h, float ratio) {
 static void finish(struct oh_track *k, const struct oh_ring *ring, struct oh_seg *ended, uint32_t now, uint32_t end) {
     k->seg.end = end;
     int late = (int)(now - end), samples = (int)(end - k->seg.start);
-    if (!k->zoomed && sways(k) && late >= 0 && samples >= 400 && late + samples <= 1024) {
+    if (!k->zoomed && k->k[0] <= CLOSE && k->purity > 0.6f * k->f_n && sways(k) && late >= 0 && samples >= 400 && late + samples <= 1024) {
         struct oh_ring there = *ring;
         there.next -= late;
         there.next += there.next < 0 ? OH_RING_FRAMES * OH_FRAME_SAMPLES : 0;
@@ -421,7 +422,7 @@ int oh_track_hop(struct oh_track *k, const struct oh_hop *h, const struct oh_rin
             } else {
                 k->change = 0;
             }
-            if (!k->zoomed && k->hops == 14 && sways(k))
+            if (!k->zoomed && k->hops == 14 && k->k[0] <= CLOSE && sways(k))
                 zoom(k, ring, 1024);
         } else {
             k->miss++;
