@@ -307,9 +307,11 @@ def test_a_ring_back_tail_a_vowel_and_a_key_are_no_beeps() -> None:
     assert analysis.verdict is not None and analysis.verdict.disposition is Disposition.MACHINE
 
 
-def test_the_core_s_own_verdict_goes_first() -> None:
-    analysis = AnswerAnalysis(AnswerHandling(), 0)
-    analysis.core("ivr", 900)
+def test_the_core_s_own_verdict_goes_first_when_it_is_sure() -> None:
+    analysis = AnswerAnalysis(AnswerHandling(core_probability=0.8), 0)
+    analysis.core("machine", 0.6, 800)
+    assert analysis.verdict is None
+    analysis.core("ivr", 0.95, 900)
     analysis.check(9000)
     assert analysis.verdict is not None and analysis.verdict.disposition is Disposition.IVR
 

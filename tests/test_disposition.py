@@ -35,6 +35,7 @@ def facts(**given_: object) -> Facts:
         (facts(cause=Cause.NO_ANSWER, rang=True), D.NO_ANSWER, "no_answer_cause"),
         (facts(cause=Cause.NORMAL_CLEARING, rang=True), D.NO_ANSWER, "network_gave_up_ringing"),
         (facts(who=Party.US, ended=Ended.CANCELLED), D.CANCELLED, "cancelled"),
+        (facts(cause=Cause.NORMAL_UNSPECIFIED, announced=True), D.UNREACHABLE, "announced_instead_of_ringing"),
         (facts(cause=Cause.PROTOCOL_ERROR), D.FAILED, "failed"),
         (facts(refused=True, answered=True), D.NOT_DIALLED, "driver_refused"),
     ],

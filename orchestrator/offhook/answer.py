@@ -1,7 +1,7 @@
 """Who answered? A simple analysis of the first seconds, from what the core hears.
 
 A person says a word or two and waits; a machine talks on, or beeps; a fax whistles. The class is pure: it is fed events and times and says
-when it next wants to be asked. It is to be replaced by the core's own answer verdicts (``OH_EVENT_ANSWER``), which it already obeys.
+when it next wants to be asked. The core's own answer verdicts (``OH_EVENT_ANSWER``) go before it where they are sure enough.
 """
 
 from __future__ import annotations
@@ -93,11 +93,11 @@ class AnswerAnalysis:
         voiced = self._speaking and t_ms - self._run_from < VOICE_MS
         return onset_ms >= self._answered + BEEP_AFTER_MS and t_ms - onset_ms >= (VOICED_BEEP_MS if voiced else BEEP_MS)
 
-    def core(self, name: str, t_ms: int) -> None:
-        """The core's own verdict; it goes before ours."""
+    def core(self, name: str, probability: float, t_ms: int) -> None:
+        """The core's own verdict; it goes before ours where it is sure enough."""
         found = _CORE_VERDICTS.get(name)
-        if found is not None:
-            self._decide(found, f"core verdict {name}", t_ms)
+        if found is not None and probability >= self._limits.core_probability:
+            self._decide(found, f"core verdict {name}, probability {probability:.2f}", t_ms)
 
     def check(self, t_ms: int) -> None:
         """Decide if time alone is enough to."""

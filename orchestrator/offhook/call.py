@@ -332,7 +332,7 @@ class Call:
         if event.kind == EventKind.TONE:
             analysis.tone(event.name, round(event.onset_ms), t_ms)
         elif event.kind == EventKind.ANSWER:
-            analysis.core(event.detail, t_ms)
+            analysis.core(event.detail, event.confidence, t_ms)
         analysis.check(t_ms)
         self._verdict(beep=self._is_beep(event))
 

@@ -31,7 +31,7 @@ class Disposition(StrEnum):
     REJECTED = "rejected"
     """The callee or the callee's settings refused the call (用户拒接)."""
     UNREACHABLE = "unreachable"
-    """Powered off or out of coverage (关机, 无法接通)."""
+    """Powered off, out of coverage or barred: signalling says so, or an announcement instead of ringing (关机, 无法接通, 停机)."""
     VACANT = "vacant"
     """Two independent signs say that the number does not exist (空号)."""
     SUSPECT_VACANT = "suspect_vacant"
@@ -95,6 +95,7 @@ class Facts:
 _VACANT_CAUSES = {Cause.UNALLOCATED, Cause.NUMBER_CHANGED, Cause.INVALID_NUMBER_FORMAT}
 _NO_PATH = {Cause.NO_CIRCUIT, Cause.SWITCH_CONGESTION, Cause.REQUESTED_CIRCUIT_UNAVAILABLE, 43, 46, 47, 49}
 _AWAY = {Cause.SUBSCRIBER_ABSENT, Cause.DESTINATION_OUT_OF_ORDER}
+_VAGUE = {Cause.NORMAL_CLEARING, Cause.NORMAL_UNSPECIFIED}
 _SIT_VACANT = {"IC", "VC"}
 _SIT_NO_PATH = {"RO", "NC", "RO2", "NC2"}
 _FAX = {"fax_ced", "fax_cng", "ans_pr", "ansam", "ansam_pr", "v21_preamble", "bell_ans"}
@@ -148,6 +149,8 @@ RULES: tuple[Rule, ...] = (
     Rule("no_path_cause", lambda f: bool(_causes(f) & _NO_PATH), D.CONGESTION),
     Rule("busy_tone", lambda f: "busy" in f.tones, D.BUSY),
     Rule("congestion_tone", lambda f: "congestion" in f.tones or bool(f.sit & _SIT_NO_PATH), D.CONGESTION),
+    # An announcement instead of ringing, and a cause that says nothing: the words are not known, but nobody is to be had.
+    Rule("announced_instead_of_ringing", lambda f: f.announced and not f.rang and bool(_causes(f) & _VAGUE), D.UNREACHABLE),
     # Rang, and nobody came.
     Rule("no_answer_cause", lambda f: bool(_causes(f) & {Cause.NO_ANSWER, Cause.NO_USER_RESPONDING}), D.NO_ANSWER),
     Rule("cancelled", lambda f: f.ended is Ended.CANCELLED, D.CANCELLED),
