@@ -141,17 +141,18 @@ class Detect(IntFlag):
     R2_FWD = 0x400
     R2_BWD = 0x800
     ANSWER = 0x1000
+    ANNOUNCE = 0x2000
 
 
 class Profile:
     """What to arm in each phase of a call; values match ``OH_PROFILE_*``."""
 
     OFF = Detect(0)
-    PRE_ANSWER = Detect(0x3AF)
-    ANSWERED = Detect(0x13DF)
+    PRE_ANSWER = Detect(0x23AF)
+    ANSWERED = Detect(0x33DF)
     REGISTER = Detect(0xC00)
     MESSAGE = Detect(0x144)
-    ALL = Detect(0x13FF)
+    ALL = Detect(0x33FF)
 
 
 class Alarm(IntFlag):

@@ -126,7 +126,7 @@ enum oh_event_kind {
     OH_EVENT_LOST = 9,          /* a run of missing audio ended; value_ms is its length */
     OH_EVENT_LINE = 10,         /* line quality changed; detail: enum oh_line_fault, flags bit OH_FLAG_CLEARED when it went away */
     OH_EVENT_ANSWER = 11,       /* verdict of the answer analysis; detail: enum oh_answer, confidence its probability */
-    OH_EVENT_ANNOUNCEMENT = 12, /* a known announcement; value is its number in the library */
+    OH_EVENT_ANNOUNCEMENT = 12, /* a known announcement; value: its number in the library, detail: its sort, see oh_clip */
 };
 
 enum oh_line_fault {
@@ -153,27 +153,28 @@ enum oh_answer {
 #define OH_FLAG_CLEARED     2 /* the condition named has ended */
 
 /* Detectors, as bits of a channel's arm mask. A detector that is not armed costs nothing and says nothing. */
-#define OH_DETECT_TONES  0x1 /* supervisory tones of the channel's plan */
-#define OH_DETECT_SIT    0x2
-#define OH_DETECT_DTMF   0x4
-#define OH_DETECT_FAX    0x8 /* CNG, CED, ANS and its kin, V.21 preamble, Bell answer */
-#define OH_DETECT_TTY    0x10
-#define OH_DETECT_COT    0x20
-#define OH_DETECT_BEEP   0x40
-#define OH_DETECT_MUSIC  0x80
-#define OH_DETECT_SPEECH 0x100 /* speech activity and silence */
-#define OH_DETECT_LINE   0x200 /* line quality figures */
-#define OH_DETECT_R2_FWD 0x400
-#define OH_DETECT_R2_BWD 0x800
-#define OH_DETECT_ANSWER 0x1000
+#define OH_DETECT_TONES    0x1 /* supervisory tones of the channel's plan */
+#define OH_DETECT_SIT      0x2
+#define OH_DETECT_DTMF     0x4
+#define OH_DETECT_FAX      0x8 /* CNG, CED, ANS and its kin, V.21 preamble, Bell answer */
+#define OH_DETECT_TTY      0x10
+#define OH_DETECT_COT      0x20
+#define OH_DETECT_BEEP     0x40
+#define OH_DETECT_MUSIC    0x80
+#define OH_DETECT_SPEECH   0x100 /* speech activity and silence */
+#define OH_DETECT_LINE     0x200 /* line quality figures */
+#define OH_DETECT_R2_FWD   0x400
+#define OH_DETECT_R2_BWD   0x800
+#define OH_DETECT_ANSWER   0x1000
+#define OH_DETECT_ANNOUNCE 0x2000 /* known announcements, see oh_core_library() */
 
 /* Profiles: what to arm in each phase of a call. */
 #define OH_PROFILE_OFF        0
-#define OH_PROFILE_PRE_ANSWER 0x3af  /* TONES SIT DTMF FAX COT MUSIC SPEECH LINE */
-#define OH_PROFILE_ANSWERED   0x13df /* TONES SIT DTMF FAX TTY BEEP MUSIC SPEECH LINE ANSWER */
+#define OH_PROFILE_PRE_ANSWER 0x23af /* TONES SIT DTMF FAX COT MUSIC SPEECH LINE ANNOUNCE */
+#define OH_PROFILE_ANSWERED   0x33df /* TONES SIT DTMF FAX TTY BEEP MUSIC SPEECH LINE ANSWER ANNOUNCE */
 #define OH_PROFILE_REGISTER   0xc00  /* R2_FWD R2_BWD */
 #define OH_PROFILE_MESSAGE    0x144  /* DTMF BEEP SPEECH */
-#define OH_PROFILE_ALL        0x13ff /* everything but R2 */
+#define OH_PROFILE_ALL        0x33ff /* everything but R2 */
 
 /* One thing that was heard. 64 octets. */
 typedef struct oh_event {
@@ -353,6 +354,63 @@ OH_API int oh_core_answer_model(oh_core *core, const void *model, size_t bytes);
  * OH_ANSWER_FEATURES numbers the model was shown, may be NULL. Returns the ms since the answer, 0 when no analysis runs on the channel,
  * -EINVAL when there is no such channel. */
 OH_API int oh_core_answer_view(const oh_core *core, int channel, float *p, float *features);
+
+/* -- library of announcements --------------------------------------------------------------------------------------------- */
+
+/* Recordings of announcements by their fingerprints. Never changes once it is made; its functions may be called from any thread. */
+typedef struct oh_library oh_library;
+
+/* A recording to be known. */
+typedef struct oh_clip {
+    const int16_t *audio; /* 16 bit, 8 kHz; at least 4000 samples */
+    int samples;
+    uint32_t number; /* comes back in OH_EVENT_ANNOUNCEMENT; clips of one number are one announcement */
+    uint8_t sort;    /* class of the announcement, any value; comes back in detail, provisionally while several numbers of the class fit */
+} oh_clip;
+
+/* A library of 1 to 65,535 clips. NULL and errno EINVAL (no clips, one too short), EFBIG or ENOMEM. */
+OH_API oh_library *oh_library_new(const oh_clip *clips, int count);
+/* Give it up; cores that use it keep it until they get another one. NULL is allowed. */
+OH_API void oh_library_free(oh_library *library);
+/* Clips in it. */
+OH_API int oh_library_count(const oh_library *library);
+/* Per cent of a clip (0 = the first) that sounds the same in a clip of another number, and hence cannot name it. -EINVAL: no such clip. */
+OH_API int oh_library_shared(const oh_library *library, int clip);
+/* Octets that oh_library_pack() writes. */
+OH_API size_t oh_library_bytes(const oh_library *library);
+/* Write it out, for a file. 0 or -EINVAL (too little room). */
+OH_API int oh_library_pack(const oh_library *library, void *data, size_t bytes);
+/* The way back. NULL and errno EBADMSG (damaged or no library), EPROTONOSUPPORT (another version) or ENOMEM; why gets the reason as text. */
+OH_API oh_library *oh_library_unpack(const void *data, size_t bytes, char *why, int room);
+
+/* What oh_library_match() heard. */
+typedef struct oh_match_found {
+    uint32_t number;
+    uint32_t at_frame; /* frames of 20 ms before it was told */
+    uint8_t sort;
+    uint8_t provisional; /* only the sort is sure */
+    uint8_t confidence;
+    uint8_t reserved;
+    uint16_t margin; /* hundredths */
+} oh_match_found;
+
+/* Hear a whole recording by itself. Returns how many were found, at most room, -EINVAL or -ENOMEM. */
+OH_API int oh_library_match(const oh_library *library, const int16_t *audio, int samples, oh_match_found *found, int room);
+/* Fingerprint of a recording: a word of bits and a word of which are sure for each 160 samples. Returns how many, -EINVAL or -ENOMEM. */
+OH_API int oh_fingerprint(const int16_t *audio, int samples, uint32_t *bits, uint32_t *sure, int room);
+/* Best agreement of two fingerprints over all places, in hundredths: 1700 and more is the same recording. *offset: frame of the other one at which the first one
+ * begins, may be NULL. -EINVAL: no frames. */
+OH_API int oh_fingerprint_compare(const uint32_t *bits, const uint32_t *sure, int frames, const uint32_t *other_bits,
+                                  const uint32_t *other_sure, int other_frames, int *offset);
+
+/* control: know the announcements of this library from the next tick on; NULL = none. The core keeps it as long as it uses it. 0, -EINVAL or -EAGAIN. */
+OH_API int oh_core_library(oh_core *core, oh_library *library);
+/* control, before the first tick: keep the newest so many ms of what each channel receives while OH_DETECT_ANNOUNCE is armed; 0 = nothing.
+ * 0, -EINVAL (over 60,000), -EBUSY (ticks have run) or -ENOMEM. */
+OH_API int oh_core_capture(oh_core *core, int ms);
+/* control: take what was kept of the call on the channel, oldest first, in the core's law, once OH_DETECT_ANNOUNCE is disarmed and a tick
+ * has run. Returns samples, -EINVAL (no such channel, nothing kept), -EAGAIN (the call goes on) or -ENOSPC (room is in samples). */
+OH_API int oh_core_captured(oh_core *core, int channel, void *audio, int room);
 
 /* -- media drivers -------------------------------------------------------------------------------------------------------- */
 

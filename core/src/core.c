@@ -15,11 +15,12 @@
 
 _Static_assert(sizeof(oh_event) == 64, "an event is one cache line");
 
-enum order_kind { ORDER_RESET, ORDER_ARM, ORDER_ANSWERED, ORDER_PLAY, ORDER_STOP_PLAY, ORDER_BRIDGE, ORDER_SETTINGS };
+enum order_kind { ORDER_RESET, ORDER_ARM, ORDER_ANSWERED, ORDER_PLAY, ORDER_STOP_PLAY, ORDER_BRIDGE, ORDER_SETTINGS, ORDER_LIBRARY };
 
 /* A wish of the control thread, obeyed at the start of the next tick. */
 struct order {
     const oh_tone_plan *plan;
+    const struct oh_library *library;
     oh_answer_settings settings;
     uint32_t detectors;
     uint32_t token;
@@ -28,6 +29,7 @@ struct order {
     int32_t gain;
     uint8_t kind; /* enum order_kind */
     bool loop;
+    uint32_t capture; /* oh_capture_token() */
 };
 
 uint64_t oh_clock_ns(void) {
@@ -115,6 +117,8 @@ void oh_core_free(oh_core *core) {
     if (core->ear) {
         oh_ear_free(core->ear);
     }
+    oh_shelf_free(&core->shelf);
+    oh_capture_free(&core->capture);
     free(core->sequence);
     oh_mixer_free(&core->mixer);
     oh_prompts_free(&core->prompts);
@@ -133,9 +137,15 @@ static void obey(oh_core *core, const struct order *order) {
         oh_mixer_stop(&core->mixer, channel);
         oh_mixer_join(&core->mixer, channel, -1);
         oh_ear_reset(core->ear, channel, order->plan, order->detectors);
+        oh_capture_arm(&core->capture, channel, order->detectors, true, order->capture);
         break;
     case ORDER_ARM:
         oh_ear_arm(core->ear, channel, order->detectors);
+        oh_capture_arm(&core->capture, channel, order->detectors, false, order->capture);
+        break;
+    case ORDER_LIBRARY:
+        oh_ear_library(core->ear, core->shelf.announcer, order->library);
+        atomic_store_explicit(&core->shelf.seen, order->token, memory_order_release);
         break;
     case ORDER_ANSWERED:
         oh_ear_answered(core->ear, channel);
@@ -196,6 +206,7 @@ int oh_core_tick(oh_core *core, const void *rx, const uint8_t *valid, void *tx, 
     core->raised = 0;
     obey_orders(core);
     oh_ear_frame(core->ear, rx, valid, &core->sink);
+    oh_capture_frame(&core->capture, rx, valid);
     if (tx) {
         oh_mixer_frame(&core->mixer, core->ear, rx, valid, tx, &core->sink);
     }
@@ -220,12 +231,22 @@ static int give_order(oh_core *core, const struct order *order) {
     return 0;
 }
 
+/* An order that sets a channel's detectors; the clip of its audio follows them. */
+static int give_detectors(oh_core *core, struct order *order) {
+    order->capture = oh_capture_token(&core->capture, order->channel);
+    int status = give_order(core, order);
+    if (status == 0) {
+        oh_capture_ordered(&core->capture, order->channel, order->detectors);
+    }
+    return status;
+}
+
 int oh_core_reset(oh_core *core, int channel, const oh_tone_plan *plan, uint32_t detectors) {
     if (!has_channel(core, channel) || (detectors & ~(uint32_t)ALL_DETECTORS)) {
         return -EINVAL;
     }
     struct order order = {.kind = ORDER_RESET, .channel = channel, .plan = plan ? plan : core->config.plan, .detectors = detectors};
-    return give_order(core, &order);
+    return give_detectors(core, &order);
 }
 
 int oh_core_arm(oh_core *core, int channel, uint32_t detectors) {
@@ -233,7 +254,7 @@ int oh_core_arm(oh_core *core, int channel, uint32_t detectors) {
         return -EINVAL;
     }
     struct order order = {.kind = ORDER_ARM, .channel = channel, .detectors = detectors};
-    return give_order(core, &order);
+    return give_detectors(core, &order);
 }
 
 int oh_core_answered(oh_core *core, int channel) {
@@ -308,6 +329,36 @@ int oh_core_answer_view(const oh_core *core, int channel, float *p, float *featu
     return oh_answers_view(oh_ear_answers(core->ear), channel, p, features);
 }
 
+int oh_core_library(oh_core *core, oh_library *library) {
+    if (!core) {
+        return -EINVAL;
+    }
+    struct order order = {.kind = ORDER_LIBRARY, .library = library};
+    int status = oh_shelf_put(&core->shelf, core->config.channels, library, &order.token);
+    if (status) {
+        return status;
+    }
+    status = give_order(core, &order);
+    if (status) {
+        oh_shelf_take_back(&core->shelf, order.token);
+    }
+    return status;
+}
+
+int oh_core_capture(oh_core *core, int ms) {
+    if (!core || ms < 0 || ms > 60000) {
+        return -EINVAL;
+    }
+    if (core->orders.written || atomic_load_explicit(&core->counters.ticks, memory_order_relaxed)) {
+        return -EBUSY;
+    }
+    return oh_capture_room(&core->capture, &core->config, ms);
+}
+
+int oh_core_captured(oh_core *core, int channel, void *audio, int room) {
+    return has_channel(core, channel) ? oh_capture_take(&core->capture, channel, audio, room) : -EINVAL;
+}
+
 int oh_core_prompt_add(oh_core *core, const void *audio, int samples) {
     return core ? oh_prompts_add(&core->prompts, audio, samples) : -EINVAL;
 }
@@ -349,5 +400,6 @@ void oh_core_stats(const oh_core *core, oh_stats *out) {
     }
     out->channels = (uint32_t)core->config.channels;
     size_t bytes = oh_ear_bytes_per_channel(core->ear) + sizeof *core->mixer.voices + sizeof *core->sequence;
+    bytes += atomic_load_explicit(&core->shelf.seen, memory_order_relaxed) ? oh_announcer_bytes_per_channel() : 0;
     out->state_bytes_per_channel = (uint32_t)bytes;
 }

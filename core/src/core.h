@@ -2,7 +2,9 @@
 #ifndef OH_CORE_H
 #define OH_CORE_H
 
+#include "announce.h"
 #include "bell.h"
+#include "capture.h"
 #include "ear.h"
 #include "mixer.h"
 #include "offhook.h"
@@ -47,6 +49,8 @@ struct oh_core {
     struct oh_ring orders; /* control to feeder */
     struct oh_ring events; /* feeder to poller */
     struct oh_bell bell;
+    struct oh_shelf shelf;     /* libraries that were given */
+    struct oh_capture capture; /* newest audio received */
     struct oh_counters counters;
     struct oh_run run;
 };

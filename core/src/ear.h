@@ -26,6 +26,11 @@ void oh_ear_arm(struct oh_ear *ear, int channel, uint32_t detectors);
 void oh_ear_answered(struct oh_ear *ear, int channel);
 
 /* The answer analysis, see answer.h. */
+/* Look for the announcements of this library from now on, NULL = none. */
+struct oh_announcer;
+struct oh_library;
+void oh_ear_library(struct oh_ear *ear, struct oh_announcer *announcer, const struct oh_library *library);
+
 struct oh_answers;
 struct oh_answers *oh_ear_answers(struct oh_ear *ear);
 

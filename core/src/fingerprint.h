@@ -1,0 +1,54 @@
+/* Acoustic fingerprint: every 20 ms one word of 32 bits that says how the spectrum has changed.
+ *
+ * The band from 312 to 3187 Hz is cut into 33 bands, equally wide on the mel scale. Bit b is set when the level of band b over that of band
+ * b + 1 has risen between two stretches of 80 ms that follow one another. Neither the level of the line nor its frequency response comes into that,
+ * and a bit that stood close to zero is marked as unsure, so that noise costs bits instead of making wrong ones. One recording played twice
+ * gives the same sure bits; two recordings agree in half of theirs. */
+#ifndef OH_FINGERPRINT_H
+#define OH_FINGERPRINT_H
+
+#include <stdbool.h>
+
+#include "kernels.h"
+
+#define OH_PRINT_BANDS 33
+#define OH_PRINT_SPAN  4                   /* frames in each of the two stretches */
+#define OH_PRINT_FRESH (2 * OH_PRINT_SPAN) /* frames of good audio before the first bit is sure */
+
+/* One frame of one channel. */
+struct oh_print {
+    uint32_t bits;
+    uint32_t likely; /* bits more than 2 dB from zero */
+    uint32_t sure;   /* bits more than 5 dB from zero */
+    uint32_t clip;   /* bits more than 3 dB from zero: what a library keeps */
+};
+
+/* What sixteen channels need to be printed. */
+struct oh_print_group {
+    float power[OH_PRINT_SPAN][OH_PRINT_BANDS][OH_LANES]; /* of the last frames, relative to 0 dBm0 */
+    float level[OH_PRINT_SPAN][OH_PRINT_BANDS][OH_LANES]; /* lg2 of the power over OH_PRINT_SPAN frames */
+    uint8_t good[OH_LANES];                               /* frames in a row without loss, stops at OH_PRINT_FRESH */
+    uint8_t slot;
+};
+
+/* Forget one channel. */
+void oh_print_forget(struct oh_print_group *group, int lane);
+/* Print one frame of all lanes. lost: bit of each lane whose frame held no good audio. */
+void oh_print_frame(struct oh_print_group *group, const struct oh_spectrum two[2], uint32_t lost, struct oh_print out[OH_LANES]);
+
+/* Frames in a clip of so many samples. */
+int oh_print_frames(int samples);
+/* Print a whole clip of 16 bit PCM as if silence stood before it. out: room for oh_print_frames(samples). */
+void oh_print_clip(const int16_t *audio, int samples, struct oh_print *out);
+
+/* Bits set. In plain arithmetic, which compilers turn into vector code. */
+static inline uint32_t oh_count_bits(uint32_t x) {
+    x -= (x >> 1) & 0x55555555u;
+    x = (x & 0x33333333u) + ((x >> 2) & 0x33333333u);
+    x = (x + (x >> 4)) & 0x0f0f0f0fu;
+    x += x >> 8;
+    x += x >> 16;
+    return x & 0x3fu;
+}
+
+#endif
