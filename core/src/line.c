@@ -30,7 +30,7 @@ void oh_line_hop(const struct oh_ear_call *call) {
         set(call, OH_LINE_ONE_WAY, true, -9600);
     else if (l->idle_hops == 0)
         set(call, OH_LINE_ONE_WAY, false, 0);
-    float dc = oh_hop_p(h, 0), hum = oh_hop_p(h, 1) + oh_hop_p(h, 2) + oh_hop_p(h, 3);
+    float dc = oh_hop_p(h, 0), hum = h->spec->low[h->lane] - dc;
     if (l->hops == 0) {
         l->quiet = h->total;
         l->hum = hum;

@@ -319,8 +319,8 @@ static void count(struct oh_track *k) {
     }
 }
 
-static void follow(struct oh_track *k, const struct oh_hop *h, float w) {
-    float f = oh_hop_hz(h, k->k[1] >= 0 ? k->k[0] : h->spec->k1[h->lane]);
+static void follow(struct oh_track *k, const struct oh_hop *h, float w, float hz) {
+    float f = k->k[1] >= 0 ? oh_hop_hz(h, k->k[0]) : hz > 0 ? hz : oh_hop_hz(h, h->spec->k1[h->lane]);
     k->hops = (uint8_t)(k->hops < 255 ? k->hops + 1 : 255);
     if (k->hops < 2) {
         /* the window was still filling: only now is the level known, and with it the edge */
@@ -407,7 +407,7 @@ int oh_track_hop(struct oh_track *k, const struct oh_hop *h, const struct oh_rin
             else
                 note_end(k, h, ratio);
             if (ratio > 0.5f || k->hops < 2)
-                follow(k, h, w);
+                follow(k, h, w, hz);
             /* a step in frequency inside the watched bins */
             if (k->k[1] < 0 && k->f_n >= 4 && is_tonal && oh_absf(hz - k->f_sum[0] / k->f_n) > 14) {
                 if (k->change == 0 || oh_absf(hz - k->change_hz) > 6) {
