@@ -126,7 +126,7 @@ void oh_dtmf_hop(const struct oh_ear_call *call) {
     if (off > (level > 0.9f * h->total ? 0.0215f : 0.0155f))
         return;
     int samples = stood(&call->ring);
-    if (samples < 30 * OH_MS || level < 0.72f * h->total || level < least(call->lane->plan))
+    if (samples < 30 * OH_MS || level < 0.76f * h->total || (level < 0.85f * h->total && d->hops < 3) || level < least(call->lane->plan))
         return;
     d->key = (uint8_t)key;
     d->off = d->bad = 0;
