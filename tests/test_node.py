@@ -201,8 +201,8 @@ async def test_a_locked_database_holds_dialling_says_so_and_loses_nothing(tmp_pa
         async with asyncio.timeout(60):
             while (await node.campaign("c1")).attempts < 10:
                 await asyncio.sleep(0.02)
-            other = sqlite3.connect(tmp_path / "data" / "offhook.db", isolation_level=None, timeout=10)
-            other.execute("BEGIN EXCLUSIVE")
+            other = sqlite3.connect(tmp_path / "data" / "offhook.db", isolation_level=None, timeout=10, check_same_thread=False)
+            await asyncio.to_thread(other.execute, "BEGIN EXCLUSIVE")  # the node ends its own transaction meanwhile
             while node.state().health is not Health.HELD:
                 await asyncio.sleep(0.02)
             assert "database" in node.state().reason

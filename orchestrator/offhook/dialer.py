@@ -60,6 +60,7 @@ class Dialer:
         self.changed = asyncio.Event()  # pulsed: set and replaced
         self._ready = False  # prompts are loaded
         self._more_open = False
+        self._dry = False  # no lead is open, and none has come back since that was found
         self._wake = asyncio.Event()
         self._waiting: asyncio.Future[int | None] | None = None
         self._pacer = Pacer(stored.spec.calls_per_second)
@@ -88,6 +89,7 @@ class Dialer:
             self._quota.set_limit(spec.line_limit(), self._node.clock.monotonic())
         self.spec, self.wanted, self.revision = spec, stored.wanted, stored.revision
         self.leads = counts.leads
+        self._dry = False
         self._enter(Phase.RUNNING if self.wanted is Wanted.RUNNING else Phase(self.wanted.value), "")
         if self.wanted is Wanted.STOPPED:
             self._node.cancel_unanswered(self, "campaign stopped")
@@ -107,6 +109,7 @@ class Dialer:
     def call_ended(self, disposition: Disposition | None, closed: bool) -> None:
         """The line is free; *disposition* None when nothing was dialled."""
         self.active -= 1
+        self._dry = self._dry and closed
         self._quota.set_active(self.active, self._node.clock.monotonic())
         if disposition is not None:
             self.outcomes[disposition] = self.outcomes.get(disposition, 0) + 1
@@ -137,6 +140,7 @@ class Dialer:
         """Return the reserved leads to the database."""
         self._node.store.release(self.hopper)
         self.hopper.clear()
+        self._dry = False
 
     # -- the loop -------------------------------------------------------------------------------------------------------------------
 
@@ -190,6 +194,7 @@ class Dialer:
         now = self._node.clock.now()
         if not self._may_dial() or not windows.is_open(self.spec.windows, self.zones(lead.zones), now):  # checked again at dial time (D46)
             self._node.store.release([lead])
+            self._dry = False
             self._node.pool.give(channel)
             return
         monotonic = self._node.clock.monotonic()
@@ -216,6 +221,8 @@ class Dialer:
 
     async def _fill(self) -> bool:
         """Reserve leads that may be called now."""
+        if self._dry and self.active:
+            return False
         now = self._node.clock.now()
         now_ms = round(now.timestamp() * 1000)
         due = await self._node.store.due(self.id)
@@ -234,6 +241,7 @@ class Dialer:
             ]
             self.next_open = min((when for when in opens if when is not None), default=None)
         self._more_open = bool(due)
+        self._dry = not due
         return bool(self.hopper)
 
     def _nothing_due(self) -> float:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from offhook.cli.output import CommandError
+from offhook.lists import safe_cell
 from offhook.messages import CallRecord
 
 if TYPE_CHECKING:
     from offhook.desk import Desk
 
-EVERY = 2**31 - 1
+COLUMNS = [name for name in CallRecord.model_fields if name != "evidence"]
 
 
 async def write_calls(desk: Desk, campaign: str, path: Path, form: str) -> int:
-    """Write all calls of a campaign, the oldest first.
+    """Write all calls of a campaign, the oldest first; the file is there whole or not at all.
 
     Args:
         desk: Where they are.
@@ -31,20 +33,31 @@ async def write_calls(desk: Desk, campaign: str, path: Path, form: str) -> int:
         CommandError: The file cannot be written.
     """
     await desk.campaign(campaign)
-    calls = await desk.store.calls(campaign, EVERY)
-    calls.reverse()
+    part = path.with_name(path.name + ".part")
+    lines = _csv if form == "csv" else _json_lines
+    count = 0
     try:
-        await asyncio.to_thread(_csv if form == "csv" else _json_lines, path, calls)
+        try:
+            with part.open("w", encoding="utf-8-sig" if form == "csv" else "utf-8", newline="") as file:
+                if form == "csv":
+                    csv.writer(file).writerow(COLUMNS)
+                async for calls in desk.store.each_call(campaign):
+                    await asyncio.to_thread(lines, file, calls)
+                    count += len(calls)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
     except OSError as wrong:
         raise CommandError(f"{path}: cannot be written: {wrong.strerror or wrong}; choose another file") from None
-    return len(calls)
+    return count
 
 
-def _csv(path: Path, calls: list[CallRecord]) -> None:
-    from offhook.lists import write_csv
+def _csv(file: TextIO, calls: list[CallRecord]) -> None:
+    csv.writer(file).writerows([safe_cell(_cell(getattr(call, name))) for name in COLUMNS] for call in calls)
 
-    columns = [name for name in CallRecord.model_fields if name != "evidence"]
-    write_csv(path, columns, ([_cell(getattr(call, name)) for name in columns] for call in calls))
+
+def _json_lines(file: TextIO, calls: list[CallRecord]) -> None:
+    file.writelines(call.model_dump_json(exclude={"evidence"}) + "\n" for call in calls)
 
 
 def _cell(value: object) -> object:
@@ -52,14 +65,3 @@ def _cell(value: object) -> object:
         return ""
     iso = getattr(value, "isoformat", None)
     return iso() if iso is not None else value
-
-
-def _json_lines(path: Path, calls: list[CallRecord]) -> None:
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("w", encoding="utf-8") as file:
-            for call in calls:
-                file.write(call.model_dump_json(exclude={"evidence"}) + "\n")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
