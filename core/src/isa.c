@@ -1,4 +1,7 @@
 /* Which build of the vector kernel runs: the best the processor has, what OFFHOOK_ISA names, or what a test forces. */
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -28,6 +31,9 @@ static _Atomic(const struct isa *) chosen;
 
 static bool processor_has(const struct isa *isa) {
 #if defined(__x86_64__)
+    unsigned a, b, c, d;
+    if (strcmp(isa->name, "base") != 0 && !(__get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C)))
+        return false;
     __builtin_cpu_init();
     if (strcmp(isa->name, "avx512") == 0)
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&

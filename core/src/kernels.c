@@ -34,8 +34,11 @@ void oh_kernel_init(void) {
     /* A sine of power 1 has 12288 * scale^2 in the bins of its lobe: sum of the squared window times half the length. */
     const double zero_dbm0_power = 22827.0 * 22827.0 / 2;
     const double scale = oh_sqrt(1.0 / (12288.0 * zero_dbm0_power));
-    for (int n = 0; n < OH_WINDOW; n++)
-        oh_kernel_tables.window[n] = (float)(scale * (0.5 - 0.5 * oh_cos_turn(n / 256.0)));
+    for (int n = 0; n < OH_WINDOW; n++) {
+        float w = (float)(scale * (0.5 - 0.5 * oh_cos_turn(n / 256.0)));
+        oh_kernel_tables.window[n] = w;
+        oh_kernel_tables.tall_window[n] = w * (1 << 22);
+    }
     for (int octet = 0; octet < 256; octet++) {
         oh_kernel_tables.alaw[octet] = oh_alaw_decode((uint8_t)octet);
         oh_kernel_tables.ulaw[octet] = oh_ulaw_decode((uint8_t)octet);

@@ -51,9 +51,10 @@ oh_transpose_fn oh_transpose_base, oh_transpose_avx2, oh_transpose_avx512;
 
 /* Constants shared by all builds, filled by oh_kernel_init(); sines come from plain arithmetic, so they are alike on every machine. */
 struct oh_kernel_tables {
-    float alaw[256], ulaw[256]; /* octet to sample, for single lanes */
-    float window[OH_WINDOW];    /* scaled so that powers come out relative to 0 dBm0 */
-    float cos256[9][16];        /* twiddles of bin residue 0 to 8 and column 0 to 15 */
+    float alaw[256], ulaw[256];   /* octet to sample, for single lanes */
+    float window[OH_WINDOW];      /* scaled so that powers come out relative to 0 dBm0 */
+    float tall_window[OH_WINDOW]; /* the same times 2^22, for samples that come as half-precision floats */
+    float cos256[9][16];          /* twiddles of bin residue 0 to 8 and column 0 to 15 */
     float sin256[9][16];
 };
 extern struct oh_kernel_tables oh_kernel_tables;

@@ -1,9 +1,9 @@
 /* Vector kernel for AVX2: 8 floats. Empty on other processors. */
 #if defined(__x86_64__)
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,f16c"))), apply_to = function)
 #else
-#pragma GCC target("avx2")
+#pragma GCC target("avx2,f16c")
 #endif
 #define OH_VEC       8
 #define OH_KERNEL    oh_kernel_avx2

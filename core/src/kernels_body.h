@@ -54,9 +54,6 @@ INLINE vf pick(vm mask, vf a, vf b) {
 INLINE vi pick_int(vm mask, vi a, vi b) {
     return (vi)_mm512_mask_blend_epi32(mask, (__m512i)b, (__m512i)a);
 }
-INLINE vu widen(const uint8_t *octets) {
-    return (vu)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)octets));
-}
 #else
 typedef vi vm;
 INLINE vm more(vf a, vf b) {
@@ -68,9 +65,6 @@ INLINE vm far(vi a) {
 #if OH_VEC == 8 && defined(__x86_64__)
 INLINE vf pick(vm mask, vf a, vf b) {
     return (vf)_mm256_blendv_ps((__m256)b, (__m256)a, (__m256)mask);
-}
-INLINE vu widen(const uint8_t *octets) {
-    return (vu)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)octets));
 }
 #else
 INLINE vf pick(vm mask, vf a, vf b) {
@@ -91,8 +85,52 @@ INLINE vi pick_int(vm mask, vi a, vi b) {
 }
 #endif
 
-/* G.711 by building the float's bits: segment and step are its exponent and mantissa. Both laws share it but for the offset: A-law's
- * lowest segment is linear (256 less), all of u-law is shifted by 132. */
+/* G.711 is a float of 3 bits of exponent and 4 of mantissa. In A-law the lowest segment is linear, which is just what a number below
+ * the normal range is: with its bits put in place an octet is a half-precision float of the sample times OH_TINY, exactly. u-law is
+ * shifted by 132 and has no linear segment. Where the processor cannot read half floats the bits of whole ones are built. */
+#if OH_VEC == 16 && defined(__x86_64__)
+#define OH_HALF 1
+typedef __m256i halves;
+INLINE halves place(const uint8_t *octets, short flip) {
+    __m256i x = _mm256_slli_epi16(_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)octets)), 6);
+    return _mm256_ternarylogic_epi32(x, _mm256_set1_epi16(flip), _mm256_set1_epi16((short)0x9fe0), 0x28); /* (x ^ flip) & mask */
+}
+INLINE vf from_halves(halves h) {
+    return (vf)_mm512_cvtph_ps(h);
+}
+INLINE halves next_segment(halves h) {
+    return _mm256_add_epi16(h, _mm256_set1_epi16(0x400));
+}
+#elif OH_VEC == 8 && defined(__x86_64__)
+#define OH_HALF 1
+typedef __m128i halves;
+INLINE halves place(const uint8_t *octets, short flip) {
+    __m128i x = _mm_slli_epi16(_mm_cvtepi8_epi16(_mm_loadl_epi64((const __m128i *)(const void *)octets)), 6);
+    return _mm_and_si128(_mm_xor_si128(x, _mm_set1_epi16(flip)), _mm_set1_epi16((short)0x9fe0));
+}
+INLINE vf from_halves(halves h) {
+    return (vf)_mm256_cvtph_ps(h);
+}
+INLINE halves next_segment(halves h) {
+    return _mm_add_epi16(h, _mm_set1_epi16(0x400));
+}
+#else
+#define OH_HALF 0
+#endif
+
+#if OH_HALF
+#define OH_TINY (1.0f / (1 << 22))
+INLINE vf decode_alaw(const uint8_t *octets) {
+    return from_halves(place(octets, (short)0x9560)); /* flips every other bit and the sign, sets the half step */
+}
+
+INLINE vf decode_ulaw(const uint8_t *octets) {
+    vf x = from_halves(next_segment(place(octets, (short)0x9fe0))) * 0.5f;
+    vu shift = ((vu)x & (vu)all_int(INT32_MIN)) | (vu)all(132.0f * OH_TINY);
+    return x - (vf)shift;
+}
+#else
+#define OH_TINY 1.0f
 INLINE vf decode_alaw(const uint8_t *octets) {
     vu t = widen(octets) ^ (vu)all_int(0x55);
     vu u = t & (vu)all_int(0x7f);
@@ -109,11 +147,12 @@ INLINE vf decode_ulaw(const uint8_t *octets) {
     x -= all(132.0f);
     return (vf)((vu)x ^ ((t & (vu)all_int(0x80)) << 24));
 }
+#endif
 
 INLINE vf decode_linear(const int16_t *samples) {
     vs s;
     memcpy(&s, samples, sizeof s);
-    return __builtin_convertvector(__builtin_convertvector(s, vi), vf);
+    return __builtin_convertvector(__builtin_convertvector(s, vi), vf) * OH_TINY;
 }
 
 static void decode(int law, const void *rows, int n, int lane, float *out) {
@@ -229,11 +268,12 @@ INLINE void complex16(vf r[16], vf i[16]) {
 static void transform(const float *x, int lane, float p[OH_BINS][OH_LANES]) {
     float re[9][16][OH_VEC], im[9][16][OH_VEC]; /* residue, column */
     const struct oh_kernel_tables *tab = &oh_kernel_tables;
+    const float *window = OH_HALF ? tab->tall_window : tab->window;
     for (int c = 0; c < 16; c++) {
         vf in[16], outr[9], outi[9];
 #pragma GCC unroll 16
         for (int n = 0; n < 16; n++)
-            in[n] = load(x + (n * 16 + c) * OH_LANES + lane) * tab->window[n * 16 + c];
+            in[n] = load(x + (n * 16 + c) * OH_LANES + lane) * window[n * 16 + c];
         real16(in, outr, outi);
 #pragma GCC unroll 9
         for (int k = 0; k < 9; k++) {
