@@ -150,21 +150,35 @@ static struct fit explain(const struct oh_cadence *c, const oh_tone_spec *row, i
     return walk(c, row, i - 1, p, fit);
 }
 
-static struct fit fit_row(const struct oh_cadence *c, const oh_tone_spec *row, const struct oh_seg *last) {
+/* Pitches of a plan that were compared with the tone that lasts: its rows share a few. */
+struct pitches {
+    const oh_segment *of[8];
+    float off[8];
+    int count;
+};
+
+static float known_pitch_off(struct pitches *known, const struct oh_seg *last, const oh_segment *want) {
+    for (int i = known->count - 1; i >= 0; i--)
+        if (known->of[i]->am_hz == want->am_hz && memcmp(known->of[i]->hz, want->hz, sizeof want->hz) == 0)
+            return known->off[i];
+    float off = pitch_off(last, want);
+    if (known->count < 8) {
+        known->of[known->count] = want;
+        known->off[known->count++] = off;
+    }
+    return off;
+}
+
+static struct fit fit_row(const struct oh_cadence *c, const oh_tone_spec *row, const struct oh_seg *last, struct pitches *known) {
     struct fit best = {0};
     int total = row->once + row->loop;
     bool tone = last->flags & OH_SEG_TONE;
     uint32_t lasts = last->end - last->start;
-    const oh_segment *known = NULL; /* whose pitch was compared last; most rows have one pitch */
-    float pitch = 0;
     for (int p = 0; p < total; p++) {
         const oh_segment *want = &row->segments[p];
         if (tone == is_gap(want))
             continue;
-        if (tone && !(known && known->am_hz == want->am_hz && memcmp(want->hz, known->hz, sizeof want->hz) == 0)) {
-            pitch = pitch_off(last, want);
-            known = want;
-        }
+        float pitch = tone ? known_pitch_off(known, last, want) : 0;
         if (pitch > 1)
             continue;
         if (want->duration_ms && lasts > (uint32_t)want->duration_ms * OH_MS + slack_of(want))
@@ -361,20 +375,17 @@ static void hint_ringback(const struct oh_ear_call *call, const struct oh_seg *l
         return;
     c->hinted = 1;
     int rivals = 0, row = -1;
-    for (int i = 0; i < plan->count; i++) {
-        const oh_tone_spec *spec = &plan->tones[i];
-        if (!is_main(spec->tone))
-            continue;
-        struct fit fit = fit_row(c, spec, last);
-        if (fit.matched != c->count + 1)
-            continue;
-        if (spec->tone == OH_TONE_RINGBACK)
+    struct pitches known = {.count = 0};
+    for (int i = 0; i < plan->count; i++)
+        if (plan->tones[i].tone == OH_TONE_RINGBACK && fit_row(c, &plan->tones[i], last, &known).matched == c->count + 1)
             row = i;
-        else
-            rivals++;
-    }
     if (row < 0)
         return;
+    for (int i = 0; i < plan->count; i++) {
+        const oh_tone_spec *spec = &plan->tones[i];
+        if (is_main(spec->tone) && spec->tone != OH_TONE_RINGBACK)
+            rivals += fit_row(c, spec, last, &known).matched == c->count + 1;
+    }
     oh_event e = oh_ear_event(OH_EVENT_TONE, OH_TONE_RINGBACK, last);
     e.flags = OH_FLAG_PROVISIONAL;
     e.row = (uint8_t)row;
@@ -412,6 +423,23 @@ static bool settled(const oh_tone_spec *row, const struct fit *fit, const oh_ton
     return fit->whole > row->loop;
 }
 
+/* Cheap part of enough(): false when it can hold for no row. */
+static bool may_be_enough(const struct oh_cadence *c, const oh_tone_plan *plan, const struct oh_seg *last) {
+    uint32_t lasts = last->end - last->start;
+    if (last->flags & OH_SEG_TONE)
+        return lasts >= CONTINUOUS || (lasts >= 14 * OH_MS && c->count >= 2 + (c->segs[0].flags & OH_SEG_CUT ? 1 : 0));
+    if (lasts < (uint32_t)LONG_GAP * OH_MS * 45 / 100)
+        return false;
+    for (int i = 0; i < plan->count; i++) { /* gaps end with ringing alone */
+        if (plan->tones[i].tone != OH_TONE_RINGBACK)
+            continue;
+        struct fit fit = fit_row(c, &plan->tones[i], last, NULL);
+        if (fit.matched && enough(plan, &plan->tones[i], &fit, c, last))
+            return true;
+    }
+    return false;
+}
+
 /* Look at the list; last is the stretch that lasts. */
 static void judge(const struct oh_ear_call *call, const struct oh_seg *last) {
     struct oh_cadence *c = &call->lane->cadence;
@@ -419,22 +447,30 @@ static void judge(const struct oh_ear_call *call, const struct oh_seg *last) {
     struct fit fits[64];
     int rows = plan->count < 64 ? plan->count : 64;
     int most = 0;
+    if (!may_be_enough(c, plan, last))
+        return;
+    struct pitches known = {.count = 0};
     for (int i = 0; i < rows; i++) {
         const oh_tone_spec *row = &plan->tones[i];
         fits[i].matched = 0;
         if (row->tone == OH_TONE_SIT || (row->once + row->loop) == 0)
             continue;
-        fits[i] = fit_row(c, row, last);
+        fits[i] = fit_row(c, row, last, &known);
         most = fits[i].matched > most ? fits[i].matched : most;
     }
     if (most == 0)
+        return;
+    if (c->reported && fits[c->row].matched >= most - 1 && plan->tones[c->row].tone == c->reported)
+        return; /* still what it was */
+    bool any = false;
+    for (int i = 0; i < rows && !any; i++)
+        any = fits[i].matched == most && enough(plan, &plan->tones[i], &fits[i], c, last);
+    if (!any)
         return;
     int best = -1;
     for (int i = 0; i < rows; i++)
         if (fits[i].matched == most && (best < 0 || better(plan, fits, i, best)))
             best = i;
-    if (c->reported && fits[c->row].matched >= most - 1 && plan->tones[c->row].tone == c->reported)
-        return; /* still what it was */
     const oh_tone_spec *row = &plan->tones[best];
     if (!enough(plan, row, &fits[best], c, last))
         return;
