@@ -134,7 +134,12 @@ def hear(
 
 
 def _hear(
-    recordings: Sequence[NDArray[np.int16]], answered_ms: int, settings: AnswerSettings | None, model: bytes | None, plan: str, detectors: int
+    recordings: Sequence[NDArray[np.int16]],
+    answered_ms: int,
+    settings: AnswerSettings | None,
+    model: bytes | None,
+    plan: str,
+    detectors: int,
 ) -> list[Heard]:
     count = len(recordings)
     lengths = [-(-len(x) // FRAME_SAMPLES) for x in recordings]

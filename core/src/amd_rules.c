@@ -10,8 +10,6 @@ int oh_rules_frame(struct oh_rules *r, const oh_answer_settings *s, float level)
     bool sound = level * 1000.0f > (float)s->threshold_cdbm0;
     r->frames++;
     if (sound) {
-        if (r->silence * ms >= s->between_words_ms || !r->began)
-            r->word = 0;
         r->silence = 0;
         r->word++;
         r->voice++;

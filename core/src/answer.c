@@ -23,19 +23,27 @@ enum {
     MIN_HEARD = 50,     /* frames of speech and pauses before a time limit may force a verdict */
     LAST_FRAME = 3000,  /* the analysis ends */
     MAX_CHANGES = 6,
-    BEEP_AFTER = 10,      /* frames after the answer: an earlier tone is the end of the ring-back */
-    LATE_BEEP = 400,      /* frames after the verdict "person" in which a beep changes it */
-    LATE_TALK = 250,      /* the same for a voice that talks on */
-    SCREEN_WAIT = 150,    /* quiet frames after a short prompt: somebody waits for us to speak */
-    SCREEN_SPEECH = 450,  /* longer prompts are greetings */
+    BEEP_AFTER = 10,     /* frames after the answer: an earlier tone is the end of the ring-back */
+    LATE_BEEP = 400,     /* frames after the verdict "person" in which a beep changes it */
+    LATE_TALK = 250,     /* the same for a voice that talks on */
+    SCREEN_WAIT = 150,   /* quiet frames after a short prompt: somebody waits for us to speak */
+    SCREEN_SPEECH = 450, /* longer prompts are greetings */
+    PICK_UP_LEAD = 15,   /* frames of silence that hearing anew begins with */
+    PICK_UP_WAIT = 20,   /* quiet frames after the words of somebody who picks up */
+    PICK_UP_LEAST = 8,   /* shortest and longest words of such, in frames */
+    PICK_UP_MOST = 75,
+    PICK_UP_LAST = 2000,  /* frames after the answer */
     LONG_RING_MS = 15000, /* voicemail comes after a long ring */
 };
 
-#define LEVEL_MIN   (-5.2f) /* bels: quieter is no sound */
-#define LEVEL_ABOVE 0.8f    /* bels above the floor: a sound */
-#define TONE_SHARE  0.93f
-#define VOICED      0.40f
-#define AHEAD_S     0.5f /* a decision waits as long as that much more time costs less than its risk */
+#define LEVEL_MIN    (-5.2f) /* bels: quieter is no sound */
+#define LEVEL_ABOVE  0.8f    /* bels above the floor: a sound */
+#define TONE_SHARE   0.93f
+#define VOICED       0.40f
+#define OTHER_LEVEL  0.5f /* bels between two voices */
+#define OTHER_PITCH  0.3f /* octaves */
+#define SURE_PICK_UP 0.8f
+#define AHEAD_S      0.5f /* a decision waits as long as that much more time costs less than its risk */
 
 static const oh_answer_settings presets[] = {
     {.method = OH_ANSWER_BY_MODEL,
@@ -245,6 +253,10 @@ void oh_answer_heard(struct oh_lane *lane, const oh_event *event, uint32_t onset
 
 /* -- measures ------------------------------------------------------------------------------------------------------------- */
 
+static bool is_machine(int verdict) {
+    return verdict == OH_ANSWER_MACHINE || verdict == OH_ANSWER_IVR || verdict == OH_ANSWER_ANNOUNCEMENT || verdict == OH_ANSWER_SCREENING;
+}
+
 static float clip(float x, float least, float most) {
     return x < least ? least : x > most ? most : x;
 }
@@ -273,6 +285,22 @@ static void follow_floor(struct oh_analysis *s, float level) {
     s->floor = clip(s->floor, -8.0f, level + 0.15f);
 }
 
+/* After a machine's verdict each new utterance is heard as if the call had been answered just before it: a person who picks up begins so. */
+static void hear_anew(struct oh_analysis *s) {
+    if (!s->again) {
+        s->greeting_level = s->level;
+        s->greeting_floor = s->floor;
+        s->greeting_pitch = s->pitch_n > 4 ? s->pitch : 0;
+    }
+    s->again = 1;
+    s->from = (uint16_t)(s->t - PICK_UP_LEAD);
+    s->onset = -1;
+    s->utterances = s->active = s->voiced = s->tones = 0;
+    s->longest_pause = s->first_length = s->last_length = 0;
+    s->mean_n = s->mean = s->var = 0;
+    s->pitch_n = s->pitch = s->pitch_var = s->pitch_end = 0;
+}
+
 /* An utterance goes on through pauses shorter than HANG frames. */
 static void follow_speech(struct oh_analysis *s, bool sound, float level) {
     if (sound) {
@@ -292,6 +320,7 @@ static void follow_speech(struct oh_analysis *s, bool sound, float level) {
         s->last_active = s->t;
         s->now_active++;
         s->active = up(s->active);
+        s->spoken = up(s->spoken);
         s->level = level > s->level ? s->level + 0.5f * (level - s->level) : s->level - 0.001f;
         s->mean_n = oh_minf(s->mean_n + 1, 200);
         float d = level - s->mean;
@@ -338,6 +367,11 @@ static void measure(struct oh_analysis *s, const struct oh_answer_front *f, int 
     bool loud = level > oh_maxf(s->floor + LEVEL_ABOVE, LEVEL_MIN);
     if (tone && level > -5.0f)
         s->tones = up(s->tones);
+    if (loud && !tone && !s->speaking && is_machine(s->verdict) && s->t < PICK_UP_LAST) {
+        hear_anew(s);
+        for (int u = 0; u < OH_ANSWER_HIDDEN; u++)
+            g->state[u][i] = 0;
+    }
     follow_speech(s, loud && !tone, level);
     bool voiced = loud && !tone && f->voiced[i] > VOICED;
     if (voiced)
@@ -353,13 +387,13 @@ static void measure(struct oh_analysis *s, const struct oh_answer_front *f, int 
     x[k++][i] = voiced ? clip(f->pitch[i] - s->pitch, -1.5f, 1.5f) : 0.0f;
     /* facts of the call so far */
     bool spoken = s->onset >= 0;
-    x[k++][i] = seconds(s->t, 6.0f);
-    x[k++][i] = spoken ? seconds(s->onset, 3.0f) : 0.0f;
-    x[k++][i] = spoken ? seconds(s->t - s->onset, 6.0f) : 0.0f;
+    x[k++][i] = seconds(s->t - s->from, 4.0f);
+    x[k++][i] = spoken ? seconds(s->onset - s->from, 3.0f) : 0.0f;
+    x[k++][i] = spoken ? seconds(s->t - s->onset, 4.0f) : 0.0f;
     x[k++][i] = s->speaking ? seconds(s->t - s->start + 1, 4.0f) : 0.0f;
     x[k++][i] = spoken ? seconds(s->t - s->last_active, 2.0f) : 0.0f;
     x[k++][i] = oh_minf((float)s->utterances, 6.0f) * 0.5f;
-    x[k++][i] = seconds(s->active, 6.0f);
+    x[k++][i] = seconds(s->active, 4.0f);
     x[k++][i] = seconds(s->longest_pause, 1.5f);
     x[k++][i] = seconds(s->first_length, 4.0f);
     x[k++][i] = seconds(s->last_length, 4.0f);
@@ -424,9 +458,11 @@ static int machine_kind(const float *p) {
 
 /* The cheaper of the two ways to decide now. */
 static int cheaper(const float *p, const oh_answer_settings *set) {
+    if (p[OH_ANSWER_UNKNOWN] > p[OH_ANSWER_PERSON] && p[OH_ANSWER_UNKNOWN] > no_person(p))
+        return OH_ANSWER_UNKNOWN; /* no voice that is known */
     if (set->cost_machine * (1.0f - p[OH_ANSWER_PERSON]) < set->cost_person * p[OH_ANSWER_PERSON])
         return OH_ANSWER_PERSON;
-    return p[OH_ANSWER_UNKNOWN] > no_person(p) ? OH_ANSWER_UNKNOWN : machine_kind(p);
+    return machine_kind(p);
 }
 
 /* The verdict that has become cheap enough to be given before its time, -1 for none. */
@@ -437,10 +473,6 @@ static int wish(const float *p, const oh_answer_settings *set) {
     if (set->cost_person * p[OH_ANSWER_PERSON] <= wait && no_person(p) > 0.5f && p[OH_ANSWER_UNKNOWN] < 0.3f)
         return machine_kind(p);
     return -1;
-}
-
-static bool is_machine(int verdict) {
-    return verdict == OH_ANSWER_MACHINE || verdict == OH_ANSWER_IVR || verdict == OH_ANSWER_ANNOUNCEMENT || verdict == OH_ANSWER_SCREENING;
 }
 
 /* Same wish for so many frames in a row? */
@@ -456,6 +488,16 @@ static bool beep_heard(struct oh_analysis *s, struct oh_heard *heard) {
     heard->fresh_beep = 0;
     uint32_t start = heard->beep_end - heard->beep_ms * OH_MS;
     return fresh && (int32_t)(start - s->answered_at) > BEEP_AFTER * OH_FRAME_SAMPLES && heard->beep_ms >= 100;
+}
+
+/* Another voice than the greeting's has said a word or two, and waits. */
+static bool picked_up(const struct oh_analysis *s) {
+    int length = s->last_active - s->start + 1;
+    if (!s->again || s->speaking || s->quiet != PICK_UP_WAIT || s->utterances > 2 || length < PICK_UP_LEAST || length > PICK_UP_MOST)
+        return false;
+    bool louder = oh_absf(s->level - s->greeting_level) > OTHER_LEVEL || oh_absf(s->floor - s->greeting_floor) > OTHER_LEVEL;
+    bool higher = s->greeting_pitch > 0 && s->pitch_n > 4 && oh_absf(s->pitch - s->greeting_pitch) > OTHER_PITCH;
+    return (louder || higher) && s->p[OH_ANSWER_PERSON] > SURE_PICK_UP;
 }
 
 /* What to say now, -1 for nothing. *p gets its probability. */
@@ -497,14 +539,16 @@ static int judge(struct oh_analysis *s, struct oh_heard *heard, const oh_answer_
         return verdict == OH_ANSWER_UNKNOWN && s->changes && !s->verdict ? -1 : verdict;
     }
     bool talks_on = person && s->speaking && s->t - s->verdict_at < LATE_TALK;
-    bool picks_up = is_machine(s->verdict) && now == OH_ANSWER_PERSON;
-    if (settled(s, talks_on || picks_up ? now : -1, CHANGE_STEADY) && now != s->verdict && is_machine(now) != is_machine(s->verdict)) {
-        *p = is_machine(now) ? no_person(s->p) : s->p[now];
+    if (settled(s, talks_on && is_machine(now) ? now : -1, CHANGE_STEADY)) {
+        *p = no_person(s->p);
         return now;
     }
-    int spoken = s->last_active - s->onset;
+    if (is_machine(s->verdict) && !heard->beep && picked_up(s)) {
+        *p = s->p[OH_ANSWER_PERSON];
+        return OH_ANSWER_PERSON;
+    }
     if ((s->verdict == OH_ANSWER_MACHINE || s->verdict == OH_ANSWER_IVR) && !heard->beep && s->t - s->last_active == SCREEN_WAIT &&
-        spoken < SCREEN_SPEECH) {
+        s->spoken < SCREEN_SPEECH) {
         *p = 0.5f;
         return OH_ANSWER_SCREENING;
     }

@@ -30,14 +30,17 @@ struct oh_analysis {
     uint8_t steady;      /* frames in a row that ask for the same verdict */
     uint8_t wish;        /* that verdict */
     uint8_t changes;     /* verdicts given */
+    uint8_t again;       /* hearing began anew after a machine's verdict: somebody may have picked up */
     uint16_t verdict_at;
     uint16_t t;           /* since the answer */
+    uint16_t from;        /* when hearing began, 0 but for a second time */
     int16_t onset;        /* of the first utterance, -1 before it */
     uint16_t start;       /* of the utterance that is on, or was last */
     uint16_t last_active; /* last frame with sound of an utterance */
     uint16_t utterances, active, voiced, tones;
     uint16_t now_active; /* active frames of this utterance */
     uint16_t longest_pause, first_length, last_length;
+    uint16_t spoken;         /* active frames since the answer, hearing anew or not */
     uint8_t speaking, quiet; /* frames without sound */
     uint8_t tick;            /* of the running 0.64 s of the floor */
     uint32_t answered_at;    /* lane time */
@@ -45,6 +48,7 @@ struct oh_analysis {
     float level;             /* of speech */
     float mean_n, mean, var; /* of the level of active frames */
     float pitch_n, pitch, pitch_var, pitch_end;
+    float greeting_level, greeting_floor, greeting_pitch; /* of the machine; pitch 0 = not known */
     float p[OH_ANSWER_COUNT];
     struct oh_rules rules;
 };

@@ -1,0 +1,162 @@
+"""Answer analysis on recordings whose source and voice the model has never met: tables, trade-off, ROC and reliability plots.
+
+    offhook amd pairs PAIRS                                       # synthetic pairs, project-made
+    offhook amd train CORPUS PAIRS --out MODELS                   # a model, and one for each part without that part
+    python -m bench.answer CORPUS PAIRS --models MODELS [--json FILE] [--plots FOLDER]
+
+Each recording is heard by the model that was trained without its source and voice, from its first sample as the moment of the answer, and
+then line noise; a second time through a random microphone and line (level, room, noise, codec, cut, onset). Synthetic pairs only train;
+figures are for the first folder. Beside the costs stand the field's rules on the same calls.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from offhook.amd import data, evaluate
+from offhook.amd.data import Clip
+from offhook.amd.evaluate import Trial
+from offhook_core.answer import AnswerSettings
+
+COSTS = ((1, 1), (2, 1), (4, 1), (8, 1), (16, 1), (50, 1), (4, 1), (4, 1), (4, 1), (4, 1))
+"""Of a lost person and of a machine taken for one."""
+SECONDS = (0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.02, 0.1, 0.4, 0.8)
+"""Of one more second."""
+RULES: dict[str, dict[str, int]] = {
+    "Asterisk sample": {},
+    "VICIdial": {"initial_silence_ms": 2000, "greeting_ms": 2000, "after_greeting_ms": 1000, "max_words": 4, "min_word_ms": 120},
+    "mod_com_amd": {"initial_silence_ms": 4500, "greeting_ms": 1250, "after_greeting_ms": 500, "max_words": 3, "min_word_ms": 120},
+    "long and patient": {"initial_silence_ms": 4500, "greeting_ms": 2400, "after_greeting_ms": 1200, "max_words": 6, "min_word_ms": 120},
+}
+SHOWN = ("people_kept", "people_lost", "machines_caught", "automatic_caught", "hard_people_kept", "hard_machines_caught")
+
+
+def measure(clips: Sequence[Clip], own: set[str], models: Path, vary: int | None) -> dict[str, Any]:
+    """All figures under one kind of line; *own* are the paths that count."""
+
+    def run(settings: AnswerSettings) -> list[Trial]:
+        return [trial for trial in evaluate.cross(clips, models, settings=settings, vary=vary) if trial.clip.path in own]
+
+    results: dict[str, Any] = {"presets": {}, "costs": [], "rules": {}}
+    for name in ("fast", "balanced", "careful"):
+        trials = run(AnswerSettings.preset(name))
+        results["presets"][name] = {
+            **{f"at_{ms}": evaluate.summary(trials, ms) for ms in (*evaluate.TIMES_MS, 6000)},
+            "delay": evaluate.delays(trials),
+            "nobody": evaluate.called_person(trials, evaluate.NOBODY),
+            "announcements": evaluate.called_person(trials, frozenset({"announcement"})),
+        }
+        if name == "balanced":
+            results["calibration"] = {ms: evaluate.calibration(trials, ms) for ms in evaluate.TIMES_MS}
+            results["by_source"] = evaluate.by(trials, lambda clip: f"{clip.label}, {clip.source}", 2500)
+            results["by_language"] = evaluate.by(trials, lambda clip: clip.language, 2500)
+            results["roc"] = {
+                ms: [axis[:: max(1, len(axis) // 200)].tolist() for axis in evaluate.roc(trials, ms)] for ms in evaluate.TIMES_MS
+            }
+    for (person, machine), second in zip(COSTS, SECONDS, strict=True):
+        settings = AnswerSettings.preset("balanced", cost_person=person, cost_machine=machine, cost_second=second)
+        trials = run(settings)
+        row = {"cost_person": person, "cost_machine": machine, "cost_second": second}
+        results["costs"].append({**row, **evaluate.summary(trials, 2500), "delay": evaluate.delays(trials)})
+    for name, changes in RULES.items():
+        trials = run(AnswerSettings.preset("rules", **changes))
+        results["rules"][name] = {**evaluate.summary(trials, 6000), "delay": evaluate.delays(trials)}
+    return results
+
+
+def _row(name: str, figures: dict[str, Any], more: str = "") -> str:
+    cells = ["-" if figures[key] is None else f"{100 * figures[key]:.1f}" for key in SHOWN]
+    return f"| {name} | " + " | ".join(cells) + f" |{more}"
+
+
+def table(results: dict[str, Any]) -> str:
+    """The figures as Markdown, per cent."""
+    head = "| | people kept | people lost | machines caught | machines, menus, announcements | long people | short machines |"
+    lines = [head, "|---|---|---|---|---|---|---|"]
+    for name, ms in (("fast", 1500), ("balanced", 1500), ("balanced", 2500), ("careful", 2500), ("careful", 6000)):
+        lines.append(_row(f"{name}, {ms / 1000:g} s after the answer", results["presets"][name][f"at_{ms}"]))
+    lines += [_row(f"rules: {name}, whenever it decides", figures) for name, figures in results["rules"].items()]
+    lines += ["", head[:-1] + "| delay median, p95 (ms) |", "|---|---|---|---|---|---|---|---|"]
+    for figures in results["costs"]:
+        name = f"person {figures['cost_person']}, machine {figures['cost_machine']}, second {figures['cost_second']}"
+        delay = figures["delay"]
+        lines.append(_row(name, figures, f" {delay.get('median')}, {delay.get('p95')} |"))
+    lines += ["", "| preset | delay after a person's greeting, median | p95 | most | tones, music, noise called a person | announcements |"]
+    lines.append("|---|---|---|---|---|---|")
+    for name, figures in results["presets"].items():
+        delay, nobody, said = figures["delay"], figures["nobody"], figures["announcements"]
+        wrong = f"{nobody['called_person']} of {nobody['count']} | {said['called_person']} of {said['count']}"
+        lines.append(f"| {name} | {delay.get('median')} ms | {delay.get('p95')} ms | {delay.get('most')} ms | {wrong} |")
+    errors = ", ".join(f"{100 * c['error']:.1f} % at {int(ms) / 1000:g} s" for ms, c in results["calibration"].items())
+    lines += ["", f"Expected calibration error: {errors}.", ""]
+    for title, key in (("source", "by_source"), ("language", "by_language")):
+        lines += [f"| {title} (balanced, 2.5 s) | recordings | people kept | caught |", "|---|---|---|---|"]
+        for name, figures in results[key].items():
+            kept, caught = figures["people_kept"], figures["automatic_caught"]
+            if kept is None and caught is None:
+                continue
+            cells = ["-" if value is None else f"{100 * value:.0f}" for value in (kept, caught)]
+            lines.append(f"| {name} | {figures['recordings']} | {cells[0]} | {cells[1]} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def plots(results: dict[str, Any], folder: Path) -> None:
+    """``answer-roc.png`` and ``answer-reliability.png``."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("roc", "reliability"):
+        figure, axes = plt.subplots(figsize=(4.4, 4.0), dpi=80)
+        for line, found in results.items():
+            for ms in evaluate.TIMES_MS:
+                label = f"{line}, {ms / 1000:g} s"
+                if name == "roc":
+                    caught, kept = found["roc"][ms]
+                    axes.plot([100 * x for x in caught], [100 * x for x in kept], label=label)
+                else:
+                    bins = found["calibration"][ms]["bins"]
+                    axes.plot([b["said"] for b in bins], [b["true"] for b in bins], marker=".", label=label)
+        if name == "roc":
+            axes.set(xlabel="machines caught, %", ylabel="people kept, %", xlim=(50, 100), ylim=(50, 100))
+        else:
+            axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
+            axes.set(xlabel="probability of a person, as said", ylabel="share of people")
+        axes.legend(fontsize=7)
+        axes.grid(alpha=0.3)
+        figure.tight_layout()
+        figure.savefig(folder / f"answer-{name}.png")
+        plt.close(figure)
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("manifests", nargs="+", type=Path, help="the folders of the training, in its order; figures are for the first")
+    parser.add_argument("--models", required=True, type=Path, help="folder written by `offhook amd train`")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--plots", type=Path)
+    arguments = parser.parse_args()
+    try:
+        clips = data.load(arguments.manifests)
+        own = {clip.path for clip in data.load(arguments.manifests[:1])}
+        results = {"as recorded": measure(clips, own, arguments.models, None), "random line": measure(clips, own, arguments.models, 5)}
+    except (OSError, ValueError) as wrong:
+        parser.exit(1, f"bench.answer: {wrong}\n")
+    for line, found in results.items():
+        print(f"## {line}\n\n{table(found)}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results, indent=1))
+    if arguments.plots:
+        plots(results, arguments.plots)
+
+
+if __name__ == "__main__":
+    main()

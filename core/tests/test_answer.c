@@ -1,0 +1,295 @@
+/* Answer analysis: the same bits on every instruction set, nothing before the answer, limits kept, models and settings checked. What the
+ * built-in model makes of voices is tested with clips in tests/test_answer_model.py. */
+#include "harness.h"
+
+#include "offhook.h"
+
+#include <errno.h>
+
+#include "answer.h"
+
+#define RATE  8000
+#define FRAME OH_FRAME_SAMPLES
+
+enum { CHANNELS = 20 };
+
+/* A voice of sorts: harmonics of a gliding pitch under two formants, in syllables of 160 ms. */
+static void voice(int16_t *out, int from, int to) {
+    double phase = 0;
+    for (int i = from; i < to; i++) {
+        double t = (double)(i - from) / RATE, syllable = fmod(t, 0.16) / 0.16;
+        double hz = 140 + 25 * sin(2 * M_PI * 1.3 * t), x = 0;
+        phase += hz / RATE;
+        for (int k = 1; k * hz < 3400; k++) {
+            double f = k * hz, a = exp(-pow((f - 600) / 250, 2)) + 0.4 * exp(-pow((f - 1500 - 500 * sin(9 * t)) / 300, 2)) + 0.02;
+            x += a * sin(2 * M_PI * k * phase);
+        }
+        out[i] = (int16_t)(out[i] + 3000 * x * sin(M_PI * syllable));
+    }
+}
+
+static void hiss(int16_t *out, int samples, int size) {
+    uint32_t seed = 12345;
+    for (int i = 0; i < samples; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        out[i] = (int16_t)((int)(seed >> 16) % (2 * size + 1) - size);
+    }
+}
+
+static oh_core *one_line(int channels, const oh_answer_settings *settings) {
+    oh_config config = {.channels = channels, .law = OH_LAW_LINEAR, .layout = OH_LAYOUT_CHANNEL, .plan = oh_plan_find("us")};
+    oh_core *core = oh_core_new(&config);
+    CHECK(core);
+    for (int i = 0; i < channels; i++) {
+        CHECK_EQ(oh_core_reset(core, i, NULL, OH_PROFILE_ANSWERED), 0);
+        if (settings)
+            CHECK_EQ(oh_core_answer_settings(core, i, settings), 0);
+    }
+    return core;
+}
+
+/* Feed audio to the last channel; answered is the frame of the answer, -1 for never. The first verdict goes into *verdict. */
+static int verdicts(oh_core *core, int channels, const int16_t *audio, int frames, int answered, oh_event *verdict) {
+    static int16_t rx[CHANNELS * FRAME];
+    int found = 0;
+    for (int f = 0; f < frames; f++) {
+        if (f == answered)
+            CHECK_EQ(oh_core_answered(core, channels - 1), 0);
+        memcpy(rx + (channels - 1) * FRAME, audio + f * FRAME, FRAME * sizeof *rx);
+        CHECK(oh_core_tick(core, rx, NULL, NULL, 0) >= 0);
+        oh_event event;
+        while (oh_core_poll(core, &event, 1) == 1)
+            if (event.kind == OH_EVENT_ANSWER && found++ == 0)
+                *verdict = event;
+    }
+    return found;
+}
+
+static int16_t call[12 * RATE];
+
+static void a_call(int speech_ms) {
+    hiss(call, 12 * RATE, 8);
+    voice(call, RATE / 2, RATE / 2 + speech_ms * 8);
+}
+
+static void nothing_is_said_before_the_answer(void) {
+    a_call(4000);
+    oh_core *core = one_line(1, NULL);
+    oh_event verdict;
+    float p[OH_ANSWER_COUNT];
+    CHECK_EQ(verdicts(core, 1, call, 400, -1, &verdict), 0);
+    CHECK_EQ(oh_core_answer_view(core, 0, p, NULL), 0);
+    oh_core_free(core);
+}
+
+static void every_instruction_set_gives_the_same_bits(void) {
+    static const char *const names[] = {"base", "avx2", "avx512", "neon"};
+    static float seen[2][400][OH_ANSWER_COUNT + OH_ANSWER_FEATURES];
+    int runs = 0;
+    a_call(1500);
+    for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
+        if (oh_isa_force(names[n]))
+            continue;
+        oh_core *core = one_line(CHANNELS, NULL);
+        static int16_t rx[CHANNELS * FRAME];
+        for (int i = 0; i < CHANNELS; i++)
+            CHECK_EQ(oh_core_answered(core, i), 0);
+        for (int f = 0; f < 400; f++) {
+            memset(rx, 0, sizeof rx);
+            memcpy(rx + 17 * FRAME, call + f * FRAME, FRAME * sizeof *rx);
+            CHECK(oh_core_tick(core, rx, NULL, NULL, 0) >= 0);
+            float *row = seen[runs > 0][f];
+            CHECK_EQ(oh_core_answer_view(core, 17, row, row + OH_ANSWER_COUNT), f * OH_FRAME_MS + OH_FRAME_MS);
+        }
+        oh_core_free(core);
+        CHECK(runs == 0 || memcmp(seen[0], seen[1], sizeof seen[0]) == 0);
+        runs++;
+    }
+    CHECK(runs > 0);
+    oh_isa_force("base");
+}
+
+static void probabilities_sum_to_one(void) {
+    a_call(1500);
+    oh_core *core = one_line(1, NULL);
+    oh_core_answered(core, 0);
+    for (int f = 0; f < 300; f++) {
+        oh_core_tick(core, call + f * FRAME, NULL, NULL, 0);
+        float p[OH_ANSWER_COUNT], sum = 0;
+        CHECK(oh_core_answer_view(core, 0, p, NULL) > 0);
+        for (int c = 0; c < OH_ANSWER_COUNT; c++) {
+            CHECK(p[c] >= 0 && p[c] <= 1);
+            sum += p[c];
+        }
+        CHECK_NEAR(sum, 1, 1e-4);
+    }
+    oh_core_free(core);
+}
+
+static void a_verdict_comes_within_the_limit_after_the_greeting(void) {
+    for (int wait = 200; wait <= 2000; wait += 600)
+        for (int speech = 400; speech <= 1600; speech += 300) {
+            oh_answer_settings settings = *oh_answer_preset("balanced");
+            settings.wait_ms = (uint16_t)wait;
+            settings.total_ms = 60000;
+            settings.cost_second = 0; /* never decides before it must */
+            a_call(speech);
+            oh_core *core = one_line(1, &settings);
+            oh_event verdict;
+            CHECK(verdicts(core, 1, call, 400, 0, &verdict) >= 1);
+            CHECK((int)verdict.at_sample <= RATE / 2 + (speech + wait + 60) * 8);
+            CHECK((int)verdict.at_sample >= RATE / 2 + speech * 8);
+            oh_core_free(core);
+        }
+}
+
+static void a_voice_without_end_is_judged_at_the_total_limit(void) {
+    oh_answer_settings settings = *oh_answer_preset("careful");
+    settings.cost_second = 0;
+    settings.total_ms = 3000;
+    a_call(8000);
+    oh_core *core = one_line(1, &settings);
+    oh_event verdict;
+    CHECK(verdicts(core, 1, call, 400, 0, &verdict) >= 1);
+    CHECK_EQ(verdict.at_sample, 3000 * 8);
+    oh_core_free(core);
+}
+
+static void silence_is_a_verdict_and_a_tone_is_nobody(void) {
+    hiss(call, 12 * RATE, 8);
+    oh_core *core = one_line(1, NULL);
+    oh_event verdict;
+    CHECK_EQ(verdicts(core, 1, call, 500, 0, &verdict), 1);
+    CHECK_EQ(verdict.detail, OH_ANSWER_SILENCE);
+    CHECK_EQ(verdict.value, oh_answer_preset("balanced")->silence_ms);
+    oh_core_free(core);
+    static const double hz[] = {425, 1000, 1400, 620};
+    for (size_t n = 0; n < sizeof hz / sizeof *hz; n++) {
+        hiss(call, 12 * RATE, 8);
+        for (int i = 0; i < 10 * RATE; i++)
+            call[i] = (int16_t)(call[i] + 5000 * sin(2 * M_PI * hz[n] * i / RATE) * (i / (RATE / 2) % 2));
+        core = one_line(1, NULL);
+        if (verdicts(core, 1, call, 500, 0, &verdict))
+            CHECK(verdict.detail != OH_ANSWER_PERSON);
+        oh_core_free(core);
+    }
+}
+
+static void a_fax_is_a_fax(void) {
+    hiss(call, 12 * RATE, 8);
+    for (int i = RATE; i < 4 * RATE; i++)
+        call[i] = (int16_t)(call[i] + 5000 * sin(2 * M_PI * 2100 * i / RATE));
+    oh_core *core = one_line(1, NULL);
+    oh_event verdict;
+    CHECK_EQ(verdicts(core, 1, call, 300, 0, &verdict), 1);
+    CHECK_EQ(verdict.detail, OH_ANSWER_FAX);
+    oh_core_free(core);
+}
+
+static void the_rules_of_the_field_are_kept(void) {
+    const oh_answer_settings *rules = oh_answer_preset("rules");
+    a_call(300);
+    oh_core *core = one_line(1, rules);
+    oh_event verdict;
+    CHECK(verdicts(core, 1, call, 300, 0, &verdict) >= 1);
+    CHECK_EQ(verdict.detail, OH_ANSWER_PERSON);
+    CHECK_NEAR((double)verdict.at_sample / 8, 500 + 300 + rules->after_greeting_ms, 70);
+    oh_core_free(core);
+    a_call(5000);
+    core = one_line(1, rules);
+    CHECK(verdicts(core, 1, call, 300, 0, &verdict) >= 1);
+    CHECK_EQ(verdict.detail, OH_ANSWER_MACHINE);
+    oh_core_free(core);
+    hiss(call, 12 * RATE, 8);
+    core = one_line(1, rules);
+    CHECK(verdicts(core, 1, call, 300, 0, &verdict) >= 1);
+    CHECK_EQ(verdict.detail, OH_ANSWER_MACHINE); /* too long a silence */
+    CHECK_EQ(verdict.value, rules->initial_silence_ms);
+    oh_core_free(core);
+}
+
+static void settings_out_of_range_are_refused(void) {
+    oh_core *core = one_line(1, NULL);
+    oh_answer_settings bad[7];
+    for (int i = 0; i < 7; i++)
+        bad[i] = *oh_answer_preset("balanced");
+    bad[0].cost_person = -1;
+    bad[1].cost_machine = NAN;
+    bad[2].person_share = 1;
+    bad[3].wait_ms = 2001;
+    bad[4].method = 2;
+    bad[5].cost_second = INFINITY;
+    bad[6].silence_ms = 0;
+    for (int i = 0; i < 7; i++)
+        CHECK_EQ(oh_core_answer_settings(core, 0, &bad[i]), -EINVAL);
+    CHECK_EQ(oh_core_answer_settings(core, 1, oh_answer_preset("fast")), -EINVAL);
+    CHECK_EQ(oh_core_answer_settings(core, 0, NULL), -EINVAL);
+    CHECK(!oh_answer_preset("slow"));
+    CHECK(!oh_answer_preset(NULL));
+    oh_core_free(core);
+}
+
+static void put(uint8_t *to, uint32_t x) {
+    for (int i = 0; i < 4; i++)
+        to[i] = (uint8_t)(x >> 8 * i);
+}
+
+static void damaged_models_are_refused_and_sound_ones_used(void) {
+    static uint8_t file[20 + 4 * OH_ANSWER_WEIGHTS + 1];
+    size_t size = sizeof file - 1;
+    memcpy(file, "OHANSWER", 8);
+    put(file + 8, 1);
+    put(file + 12, OH_ANSWER_WEIGHTS);
+    memcpy(file + 20, &oh_answer_model, sizeof oh_answer_model); /* the test runs on little-endian machines */
+    uint32_t sum = 2166136261u;
+    for (size_t i = 20; i < size; i++)
+        sum = (sum ^ file[i]) * 16777619u;
+    put(file + 16, sum);
+    struct oh_answer_model read;
+    CHECK_EQ(oh_answer_model_read(file, size, &read), 0);
+    CHECK_EQ(memcmp(&read, &oh_answer_model, sizeof read), 0);
+    CHECK_EQ(oh_answer_model_read(file, size - 1, &read), -EINVAL);
+    CHECK_EQ(oh_answer_model_read(file, size + 1, &read), -EINVAL);
+    CHECK_EQ(oh_answer_model_read(NULL, 0, &read), -EINVAL);
+    for (size_t i = 0; i < size; i += i < 40 ? 1 : 997) {
+        file[i] ^= 0x10;
+        CHECK_EQ(oh_answer_model_read(file, size, &read), -EINVAL);
+        file[i] ^= 0x10;
+    }
+    oh_core *core = one_line(1, NULL);
+    CHECK_EQ(oh_core_answer_model(core, file, size), 0);
+    CHECK_EQ(oh_core_answer_model(core, file, 10), -EINVAL);
+    CHECK(oh_core_tick(core, call, NULL, NULL, 0) >= 0);
+    CHECK_EQ(oh_core_answer_model(core, file, size), -EBUSY);
+    oh_core_free(core);
+}
+
+static void lost_audio_keeps_time_and_raises_nothing_of_its_own(void) {
+    a_call(600);
+    oh_core *core = one_line(1, NULL);
+    oh_core_answered(core, 0);
+    uint8_t missing = OH_VALID_MISSING;
+    float p[OH_ANSWER_COUNT];
+    for (int f = 0; f < 100; f++)
+        CHECK(oh_core_tick(core, call, &missing, NULL, 0) >= 0);
+    CHECK_EQ(oh_core_answer_view(core, 0, p, NULL), 2000);
+    oh_event event;
+    while (oh_core_poll(core, &event, 1) == 1)
+        CHECK(event.kind != OH_EVENT_ANSWER);
+    oh_core_free(core);
+}
+
+int main(void) {
+    TEST(nothing_is_said_before_the_answer);
+    TEST(every_instruction_set_gives_the_same_bits);
+    TEST(probabilities_sum_to_one);
+    TEST(a_verdict_comes_within_the_limit_after_the_greeting);
+    TEST(a_voice_without_end_is_judged_at_the_total_limit);
+    TEST(silence_is_a_verdict_and_a_tone_is_nobody);
+    TEST(a_fax_is_a_fax);
+    TEST(the_rules_of_the_field_are_kept);
+    TEST(settings_out_of_range_are_refused);
+    TEST(damaged_models_are_refused_and_sound_ones_used);
+    TEST(lost_audio_keeps_time_and_raises_nothing_of_its_own);
+    return 0;
+}

@@ -1,0 +1,186 @@
+"""Train the answer analysis' model. Needs PyTorch (``pip install offhook[train]``); what comes out runs in the core without it.
+
+The features come from the core itself (:func:`offhook_core.answer.hear`), so training and calls agree bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from offhook.amd import calibrate
+from offhook.amd.data import Call, CallMaker, Clip, folds
+from offhook.amd.examples import Examples
+from offhook.amd.model import DENSE, HIDDEN, SORTS, STATS
+from offhook_core import Detect
+from offhook_core.answer import FEATURES, hear
+
+EARLY = 150
+"""Frames (3 s) in which a verdict is wanted; later ones count half."""
+_CHUNK = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to train.
+
+    Args:
+        calls: Made-up calls for training.
+        epochs: Times through them.
+        batch: Calls in one step.
+        rate: Largest learning rate.
+        seed: Same seed, recordings and machine give the same weights.
+    """
+
+    calls: int = 9000
+    epochs: int = 12
+    batch: int = 192
+    rate: float = 6e-3
+    seed: int = 1
+
+
+Say = Callable[[str], None]
+
+
+def examples(calls: Sequence[Call]) -> Examples:
+    """Let the core hear the calls."""
+    heard = hear([call.audio for call in calls], detectors=Detect.ANSWER)
+    x = np.stack([h.features for h in heard]).astype(np.float16)
+    sort = np.stack([call.sort for call in calls])
+    spoken = x[:, :, STATS + 6] > 0  # active sound so far
+    weight = np.where(spoken, 1.0, 0.05) * np.where(np.arange(x.shape[1]) < EARLY, 1.0, 0.5) * (sort >= 0)
+    return Examples(x, sort, weight.astype(np.float32), [call.groups for call in calls])
+
+
+def make_examples(maker: CallMaker, count: int, seed: int, say: Say) -> Examples:
+    """*count* random calls."""
+    parts = []
+    for first in range(0, count, _CHUNK):
+        rng = np.random.default_rng([seed, first])
+        parts.append(examples([maker.make(rng) for _ in range(min(_CHUNK, count - first))]))
+        say(f"{min(first + _CHUNK, count)} of {count} calls made")
+    x, sort, weight = (np.concatenate([getattr(part, name) for part in parts]) for name in ("x", "sort", "weight"))
+    return Examples(x, sort, weight, [groups for part in parts for groups in part.groups])
+
+
+def fit(train: Examples, settings: Settings, say: Say) -> dict[str, NDArray[np.float32]]:
+    """Weights for these examples.
+
+    Raises:
+        RuntimeError: PyTorch is not installed.
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise RuntimeError("training needs PyTorch: pip install 'offhook[train]'") from error
+    torch.manual_seed(settings.seed)
+    torch.set_num_threads(1)
+    mean, spread = _scale(train)
+    gru = torch.nn.GRU(STATS, HIDDEN, batch_first=True)
+    upper = torch.nn.Linear(HIDDEN + FEATURES - STATS, DENSE)
+    top = torch.nn.Linear(DENSE, len(SORTS))
+    parameters = [*gru.parameters(), *upper.parameters(), *top.parameters()]
+    optimiser = torch.optim.AdamW(parameters, lr=settings.rate, weight_decay=1e-2)
+    steps = settings.epochs * -(-len(train.x) // settings.batch)
+    plan = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.rate, total_steps=steps, pct_start=0.15)
+    centre, width = torch.from_numpy(mean), torch.from_numpy(spread)
+    order = np.random.default_rng(settings.seed)
+    for epoch in range(settings.epochs):
+        total = 0.0
+        for batch in np.array_split(order.permutation(len(train.x)), -(-len(train.x) // settings.batch)):
+            x = (torch.from_numpy(train.x[batch].astype(np.float32)) - centre) / width
+            x = x + 0.2 * torch.randn_like(x)
+            x[:, :, :16] += 0.4 * torch.randn(len(batch), 1, 16)  # another microphone
+            sort = torch.from_numpy(train.sort[batch].astype(np.int64))
+            weight = torch.from_numpy(train.weight[batch])
+            h, _ = gru(x[:, :, :STATS])
+            h = torch.nn.functional.dropout(h, 0.3)
+            logit = top(torch.relu(upper(torch.cat([h, x[:, :, STATS:]], -1))))
+            loss = torch.nn.functional.cross_entropy(
+                logit.flatten(0, 1), sort.clamp(min=0).flatten(), reduction="none", label_smoothing=0.03
+            )
+            loss = (loss * weight.flatten()).sum() / weight.sum()
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimiser.step()
+            plan.step()
+            total += float(loss.detach()) * len(batch)
+        say(f"epoch {epoch + 1} of {settings.epochs}: loss {total / len(train.x):.4f}")
+    return _fold_scale(_arrays(gru, upper, top), mean, spread)
+
+
+def _scale(train: Examples) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    flat = train.x[:: max(1, len(train.x) // 2000)].reshape(-1, FEATURES).astype(np.float32)
+    return flat.mean(0), flat.std(0) + 0.05
+
+
+def _arrays(gru: Any, upper: Any, top: Any) -> dict[str, NDArray[np.float32]]:
+    named = {
+        "wx": gru.weight_ih_l0.T,
+        "wh": gru.weight_hh_l0.T,
+        "bx": gru.bias_ih_l0,
+        "bh": gru.bias_hh_l0,
+        "w1": upper.weight.T,
+        "b1": upper.bias,
+        "w2": top.weight.T,
+        "b2": top.bias,
+    }
+    return {name: tensor.detach().numpy().astype(np.float32).copy() for name, tensor in named.items()}
+
+
+def _fold_scale(
+    weights: dict[str, NDArray[np.float32]], mean: NDArray[np.float32], spread: NDArray[np.float32]
+) -> dict[str, NDArray[np.float32]]:
+    """Take the features as the core gives them."""
+    weights["wx"] = weights["wx"] / spread[:STATS, None]
+    weights["bx"] = weights["bx"] - mean[:STATS] @ weights["wx"]
+    stats = weights["w1"][HIDDEN:] / spread[STATS:, None]
+    weights["w1"] = np.concatenate([weights["w1"][:HIDDEN], stats])
+    weights["b1"] = weights["b1"] - mean[STATS:] @ stats
+    return {name: array.astype(np.float32) for name, array in weights.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A model made of all recordings, and for each part of them one that has never met its sources and voices.
+
+    Args:
+        model: For use.
+        folds: For honest figures: number *k* was made without part *k*.
+        scale: Calibration that all of them carry: factor of the outputs.
+        offset: The same: added to the output "person".
+    """
+
+    model: dict[str, NDArray[np.float32]]
+    folds: list[dict[str, NDArray[np.float32]]]
+    scale: float
+    offset: float
+
+
+def train(clips: Sequence[Clip], settings: Settings, parts: int, say: Say = lambda _: None) -> Trained:
+    """Train with all clips; *parts* more models, each without one part, give the calibration (0: none).
+
+    Raises:
+        RuntimeError: PyTorch is not installed.
+        ValueError: There are no people, or nobody else, in the recordings.
+    """
+    if not any(clip.sort == 0 for clip in clips) or not any(clip.sort in (1, 2, 3) for clip in clips):
+        raise ValueError("training needs recordings of people and of machines: label some of each")
+    calls = make_examples(CallMaker(clips), settings.calls, settings.seed, say)
+    part = dict(zip((clip.group for clip in clips), folds(clips, parts) if parts else [], strict=False))
+    models, held = [], []
+    for k in range(parts):
+        say(f"part {k + 1} of {parts}")
+        out = {group for group, of in part.items() if of == k}
+        models.append(fit(calls.without(out), settings, say))
+        held.append((models[-1], calls.only(out)))
+    say("all recordings")
+    model = fit(calls, settings, say)
+    scale, offset = calibrate.fit(held) if held else (1.0, 0.0)
+    say(f"calibration: outputs times {scale:.2f}, person {offset:+.2f}")
+    return Trained(calibrate.apply(model, scale, offset), [calibrate.apply(m, scale, offset) for m in models], scale, offset)
