@@ -9,6 +9,7 @@ from offhook_core.enums import Alarm, Answer, Detect, EventKind, Law, Layout, Li
 from offhook_core.errors import CoreError
 from offhook_core.events import Event
 from offhook_core.isa import force_isa, isa
+from offhook_core.library import Fingerprint, Library, LibraryClip, Match
 from offhook_core.plans import Plan, Segment, ToneSpec
 
 __all__ = [
@@ -21,9 +22,13 @@ __all__ = [
     "Engine",
     "Event",
     "EventKind",
+    "Fingerprint",
     "Law",
     "Layout",
+    "Library",
+    "LibraryClip",
     "LineFault",
+    "Match",
     "Plan",
     "Profile",
     "Segment",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,10 @@ from offhook_core.engine import FRAME_SAMPLES, Engine
 from offhook_core.enums import Detect, Law, Profile, Valid
 from offhook_core.errors import named
 from offhook_core.events import Event
+from offhook_core.library import Library
+
+if TYPE_CHECKING:
+    from offhook_core.answer import AnswerSettings
 
 _LOST = np.zeros(FRAME_SAMPLES, np.int16)
 
@@ -27,15 +32,28 @@ class CallAnalyzer:
         plan: Name of the tone plan, ``"cn"``.
         law: ``"alaw"`` or ``"ulaw"`` for octets, ``"linear"`` when only 16-bit samples come.
         detectors: What to arm, see :class:`Profile`.
+        answer: When to decide who answered, see :class:`offhook_core.answer.AnswerSettings`; None for the preset ``balanced``.
+        library: Announcements to be known, None for none.
 
     Raises:
         ValueError: The plan or law is unknown; the message lists the known ones.
     """
 
-    def __init__(self, plan: str = "cn", law: str | Law = "alaw", detectors: int | Detect = Profile.ALL) -> None:
+    def __init__(
+        self,
+        plan: str = "cn",
+        law: str | Law = "alaw",
+        detectors: int | Detect = Profile.ALL,
+        answer: AnswerSettings | None = None,
+        library: Library | None = None,
+    ) -> None:
         self.law = named(Law, law, "law")
         self._detectors = detectors
         self._engine = Engine(1, plan, law=Law.LINEAR)
+        if answer is not None:
+            self._engine.answer_settings(0, answer)
+        if library is not None:
+            self._engine.library(library)
         self.reset()
 
     def __enter__(self) -> CallAnalyzer:

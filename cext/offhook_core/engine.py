@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,10 @@ from offhook_core.blocks import Block, view_of
 from offhook_core.enums import Detect, Law, Layout, Profile, Valid
 from offhook_core.errors import CoreError, check, named
 from offhook_core.events import Event, decode
+from offhook_core.library import Library
+
+if TYPE_CHECKING:
+    from offhook_core.answer import AnswerSettings
 
 _BATCH = 256  # events taken from the ring at once
 _RETRIES = 6  # a full order queue is tried again this often ...
@@ -103,6 +107,8 @@ class Engine:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._threaded = False
         self._dtype = np.dtype(np.int16 if self.law is Law.LINEAR else np.uint8)
+        self._library: Library | None = None
+        self._captured = np.zeros(0, self._dtype)
 
     def __enter__(self) -> Engine:
         return self
@@ -175,6 +181,24 @@ class Engine:
         self._check_channel(channel)
         self._order(lib.oh_core_answered, channel)
 
+    def answer_settings(self, channel: int, settings: AnswerSettings) -> None:
+        """Decide who answered by these settings on the channel, until others are given; a reset does not change them.
+
+        Raises:
+            CoreError: A value is out of range.
+        """
+        self._check_channel(channel)
+        self._order(lib.oh_core_answer_settings, channel, settings.to_c())
+
+    def answer_model(self, model: bytes) -> None:
+        """Use another answer model than the built-in one, before the first tick.
+
+        Raises:
+            ValueError: This is no model file of this version, it is damaged, or ticks have run.
+        """
+        if lib.oh_core_answer_model(self._core, model, len(model)):
+            raise ValueError("no model of the answer analysis (`offhook amd train` makes one), of another version, or ticks have run")
+
     def play(self, channel: int, prompt: int, loop: bool = False, gain_db: float = 0.0, token: int = 0) -> None:
         """Play a prompt from its first sample, replacing what plays.
 
@@ -242,6 +266,39 @@ class Engine:
                 f"not items of format {view.format!r}"
             )
         return np.ascontiguousarray(np.asarray(view)).view(self._dtype).reshape(-1)
+
+    # -- announcements ------------------------------------------------------------------------------------------------------------
+
+    def library(self, library: Library | None) -> None:
+        """Know these announcements from the next tick on; None for none. The library may be given up at once, the core keeps it."""
+        self._order(lib.oh_core_library, ffi.NULL if library is None else library.pointer)
+        self._library = library
+
+    def capture(self, ms: int) -> None:
+        """Keep the newest *ms* of what each channel receives while ``Detect.ANNOUNCE`` is armed. Before the first order and tick.
+
+        Raises:
+            ValueError: Not 0 to 60000.
+            CoreError: Too late, or no memory.
+        """
+        if not 0 <= ms <= 60000:
+            raise ValueError(f"capture must be 0 to 60000 ms, not {ms}")
+        check(lib.oh_core_capture(self._core, ms), f"capture({ms} ms); it must come before the first order")
+        self._captured = np.zeros((ms + 19) // 20 * FRAME_SAMPLES, self._dtype)
+
+    def captured(self, channel: int) -> NDArray[Any] | None:
+        """What was kept of the last call on the channel, oldest sample first, in the engine's law.
+
+        None while the call goes on: until ``Detect.ANNOUNCE`` is disarmed and a tick has run.
+
+        Raises:
+            CoreError: Nothing is kept, see :meth:`capture`.
+        """
+        self._check_channel(channel)
+        count = lib.oh_core_captured(self._core, channel, ffi.from_buffer(self._captured), self._captured.size)
+        if count == -errno.EAGAIN:
+            return None
+        return self._captured[: check(count, f"captured({channel})")].copy()
 
     # -- ticks --------------------------------------------------------------------------------------------------------------------
 
@@ -344,6 +401,8 @@ class Engine:
             events += decode(self._octets[: count * self._event_bytes])
             if count < wanted:
                 break
+        if self._library is not None:
+            return [self._library.named(event) for event in events]
         return events
 
     def listen(self, on_event: Callable[[Event], None]) -> None:

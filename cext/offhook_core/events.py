@@ -36,7 +36,8 @@ class Event:
         kind: Sort of event.
         name: What is heard, by its name in DESIGN: a tone such as ``"busy"``, else ``"tone_end"``, ``"speech"``, ``"speech_end"``,
             ``"silence"``, ``"music"``, ``"music_end"``, ``"prompt_done"``, ``"lost"``, ``"line"``, ``"answer"`` or ``"announcement"``.
-        detail: DTMF key, SIT coding such as ``"IC"``, R2 signal, tone that ended, line fault or verdict; ``""`` when there is none.
+        detail: DTMF key, SIT coding such as ``"IC"``, R2 signal, tone that ended, line fault, verdict or announcement (of a provisional one
+            its class); ``""`` when there is none.
         at_sample: When it was decided; 8000 a second since the channel was reset.
         onset_sample: When the sound itself began.
         level_dbm0: Level of the signal while it is on.
@@ -108,6 +109,8 @@ def _detail(kind: int, tone: int, detail: int) -> str:
         return _FAULTS.get(detail, str(detail))
     if kind == EventKind.ANSWER:
         return _ANSWERS.get(detail, str(detail))
+    if kind == EventKind.ANNOUNCEMENT:
+        return str(detail)
     return ""
 
 

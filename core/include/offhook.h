@@ -396,12 +396,19 @@ typedef struct oh_match_found {
 
 /* Hear a whole recording by itself. Returns how many were found, at most room, -EINVAL or -ENOMEM. */
 OH_API int oh_library_match(const oh_library *library, const int16_t *audio, int samples, oh_match_found *found, int room);
-/* Fingerprint of a recording: a word of bits and a word of which are sure for each 160 samples. Returns how many, -EINVAL or -ENOMEM. */
-OH_API int oh_fingerprint(const int16_t *audio, int samples, uint32_t *bits, uint32_t *sure, int room);
-/* Best agreement of two fingerprints over all places, in hundredths: 1700 and more is the same recording. *offset: frame of the other one at which the first one
- * begins, may be NULL. -EINVAL: no frames. */
-OH_API int oh_fingerprint_compare(const uint32_t *bits, const uint32_t *sure, int frames, const uint32_t *other_bits,
-                                  const uint32_t *other_sure, int other_frames, int *offset);
+/* Fingerprint of a recording: for each 160 samples a word of bits and a word that says which of them are sure. */
+typedef struct oh_fingerprint {
+    uint32_t *bits;
+    uint32_t *sure;
+    int frames;
+} oh_fingerprint;
+
+/* Fill bits and sure, both with room for that many frames. Returns the frames, samples / 160, -EINVAL or -ENOMEM. */
+OH_API int oh_fingerprint_make(const int16_t *audio, int samples, uint32_t *bits, uint32_t *sure, int room);
+/* Best agreement of two fingerprints over all places, in hundredths; from 1550 on they have a recording in common. *offset: frame of the
+ * other one at which the first one begins. *worst: share of wrong bits, per cent, in the worst 0.64 s of what lies over each other; 25 and less
+ * when all of it is the same. Both may be NULL. -EINVAL: no fingerprints. */
+OH_API int oh_fingerprint_compare(const oh_fingerprint *one, const oh_fingerprint *other, int *offset, int *worst);
 
 /* control: know the announcements of this library from the next tick on; NULL = none. The core keeps it as long as it uses it. 0, -EINVAL or -EAGAIN. */
 OH_API int oh_core_library(oh_core *core, oh_library *library);

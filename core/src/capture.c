@@ -48,7 +48,7 @@ void oh_capture_arm(struct oh_capture *c, int channel, uint32_t detectors, bool 
         return;
     struct oh_captured *clip = &c->channel[channel];
     bool on = detectors & OH_DETECT_ANNOUNCE;
-    if (fresh || (on && !clip->on))
+    if (on && (fresh || !clip->on))
         clip->written = 0;
     clip->on = on;
     if (!on)

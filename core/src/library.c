@@ -24,6 +24,7 @@ enum {
     APART = 2 * OH_PRINT_SPAN, /* frames whose bits have no audio in common */
     TWIN = 24,                 /* frames that must sound the same, 0.48 s */
     MIN_BITS = 240,            /* bits that are weighed at least */
+    MIN_HEARD = 20,            /* and so many frames, 0.4 s */
     FULL_BITS = 700,           /* more of them do not make surer, because neighbours hang together */
     ENDED_FRAMES = 40,         /* so long a clip with twins may still turn out to be another one */
     PATIENCE = 12,             /* looks without agreement until a candidate is given up */
@@ -31,7 +32,7 @@ enum {
 
 /* Agreement that names a clip, see agreement(): at most a fifth of the bits of 1.28 s wrong. */
 #ifndef ENOUGH
-#define ENOUGH 16.0f
+#define ENOUGH 15.5f
 #endif
 #define MARGIN 3.0f /* over the next best of another number */
 #define HOPE   7.0f /* stays a candidate */
@@ -39,15 +40,16 @@ enum {
 /* -- comparing ------------------------------------------------------------------------------------------------------------- */
 
 struct tally {
-    uint32_t bits, wrong;
+    uint32_t bits, wrong, frames; /* frames that have such bits */
 };
 
 /* n frames that lie in a row on both sides; only bits in both masks count. */
 static inline struct tally compare(const uint32_t *bits, const uint32_t *mask, const uint32_t *other_bits, const uint32_t *other_mask,
                                    uint32_t n) {
-    struct tally t = {0, 0};
+    struct tally t = {0, 0, 0};
     for (uint32_t i = 0; i < n; i++) {
         uint32_t both = mask[i] & other_mask[i];
+        t.frames += both != 0;
         t.bits += oh_count_bits(both);
         t.wrong += oh_count_bits((bits[i] ^ other_bits[i]) & both);
     }
@@ -58,7 +60,7 @@ static inline struct tally compare(const uint32_t *bits, const uint32_t *mask, c
  * share is 0.495 with a spread of 0.031 and comes below 0.31 once in a million places; each hundredth less is three times rarer. The same
  * recording in noise of 10 dB has 0.12, seldom 0.22. */
 static float agreement(struct tally t) {
-    if (t.bits < MIN_BITS)
+    if (t.bits < MIN_BITS || t.frames < MIN_HEARD)
         return 0;
     float scale = oh_sqrtf((float)(t.bits < FULL_BITS ? t.bits : FULL_BITS));
     return (float)((int32_t)t.bits - 2 * (int32_t)t.wrong) / (float)t.bits * scale;
@@ -420,9 +422,10 @@ static void weigh(const struct oh_match *m, const struct oh_library *l, struct o
         c->sort = c->all; /* no twins at all */
         return;
     }
-    struct tally t = {0, 0};
+    struct tally t = {0, 0, 0};
     for (uint32_t i = 0; i < n; i++) {
         uint32_t both = l->twin[from + i] & OH_TWIN_SORT ? 0 : likely[i] & l->sure[from + i];
+        t.frames += both != 0;
         t.bits += oh_count_bits(both);
         t.wrong += oh_count_bits((bits[i] ^ l->bits[from + i]) & both);
     }
@@ -445,15 +448,17 @@ static void consider(struct oh_match *m, const struct oh_library *l, uint32_t fr
     struct tally t = compare(m->bits + now + 1 - n, m->likely + now + 1 - n, l->bits + frame + 1 - n, l->sure + frame + 1 - n, n);
     if (t.bits < 80 || t.wrong * 10 > t.bits * 3)
         return;
-    struct oh_candidate new = {.clip = l->owner[frame], .place = frame};
+    struct oh_candidate new = {.clip = l->owner[frame], .place = frame, .since = frame - (n - 1)};
     weigh(m, l, &new);
     struct oh_candidate *worst = &m->candidates[0];
     for (int i = 0; i < OH_CANDIDATES; i++) {
         struct oh_candidate *c = &m->candidates[i];
         uint32_t apart = c->place > frame ? c->place - frame : frame - c->place;
         if (c->clip == new.clip && apart <= 2) { /* known; the better of two places stays */
-            if (new.all > c->all)
+            if (new.all > c->all) {
+                new.since = c->since;
                 *c = new;
+            }
             return;
         }
         if (worst->clip != OH_NO_CLIP && (c->clip == OH_NO_CLIP || c->all < worst->all))
@@ -523,6 +528,7 @@ static bool tell(struct oh_match *m, const struct oh_library *l, const struct oh
         .heard = c->place - clip->first + 1,
     };
     if (named) {
+        m->named = true;
         m->said[m->said_count % OH_SAID] = clip->number;
         m->said_count = (uint8_t)(m->said_count < OH_SAID ? m->said_count + 1 : OH_SAID);
         m->ended = OH_NO_CLIP;
@@ -546,16 +552,19 @@ static bool decide(struct oh_match *m, const struct oh_library *l, struct oh_ver
     if (!best)
         return false;
     float second = 0, other_sort = 0;
+    bool alone = true;
     for (int i = 0; i < OH_CANDIDATES; i++) {
         const struct oh_candidate *c = &m->candidates[i];
         if (c->clip == OH_NO_CLIP)
             continue;
-        if (l->clip[c->clip].number != l->clip[best->clip].number)
+        if (l->clip[c->clip].number != l->clip[best->clip].number) {
             second = oh_maxf(second, c->own);
+            alone &= c->all <= best->all; /* a likeness does not name what another clip explains better */
+        }
         if (l->clip[c->clip].sort != l->clip[kin->clip].sort)
             other_sort = oh_maxf(other_sort, c->sort);
     }
-    if (best->own >= ENOUGH && best->own - second >= MARGIN) {
+    if (alone && best->own >= ENOUGH && best->own - second >= MARGIN) {
         if (!was_said(m, l->clip[best->clip].number))
             return tell(m, l, best, true, best->own - oh_maxf(second, ENOUGH), out);
         return false;
@@ -565,12 +574,16 @@ static bool decide(struct oh_match *m, const struct oh_library *l, struct oh_ver
     return false;
 }
 
+/* The clip was heard to its end, and most of it. */
+static bool is_over(const struct oh_candidate *c, const struct oh_library_clip *clip) {
+    return c->place == last_frame(clip) && c->all >= ENOUGH && (c->place - c->since) * 10 >= clip->frames * 6;
+}
+
 /* A clip that others begin with can only be named once it is over and nothing else went on. */
 static bool decide_ended(struct oh_match *m, const struct oh_library *l, struct oh_verdict *out) {
     for (int i = 0; i < OH_CANDIDATES; i++) {
         const struct oh_candidate *c = &m->candidates[i];
-        if (c->clip != OH_NO_CLIP && m->ended == OH_NO_CLIP && c->all >= ENOUGH && c->place == last_frame(&l->clip[c->clip]) &&
-            !was_said(m, l->clip[c->clip].number)) {
+        if (c->clip != OH_NO_CLIP && m->ended == OH_NO_CLIP && !m->named && is_over(c, &l->clip[c->clip])) {
             m->ended = c->clip;
             m->ended_ago = 0;
         }
@@ -637,7 +650,7 @@ int oh_library_match(const oh_library *library, const int16_t *audio, int sample
     return count;
 }
 
-int oh_fingerprint(const int16_t *audio, int samples, uint32_t *bits, uint32_t *sure, int room) {
+int oh_fingerprint_make(const int16_t *audio, int samples, uint32_t *bits, uint32_t *sure, int room) {
     if (!audio || samples < 0 || !bits || !sure || room < oh_print_frames(samples))
         return -EINVAL;
     int frames = oh_print_frames(samples);
@@ -653,21 +666,40 @@ int oh_fingerprint(const int16_t *audio, int samples, uint32_t *bits, uint32_t *
     return frames;
 }
 
-int oh_fingerprint_compare(const uint32_t *bits, const uint32_t *sure, int frames, const uint32_t *other_bits, const uint32_t *other_sure,
-                           int other_frames, int *offset) {
-    if (!bits || !sure || !other_bits || !other_sure || frames < 0 || other_frames < 0)
+/* Where two fingerprints lie over each other when the first one begins at frame shift of the second one. */
+struct overlap {
+    const uint32_t *bits, *sure, *other_bits, *other_sure;
+    int frames;
+};
+
+static struct overlap overlap(const oh_fingerprint *one, const oh_fingerprint *other, int shift) {
+    int from = shift < 0 ? -shift : 0, to = other->frames - shift < one->frames ? other->frames - shift : one->frames;
+    return (struct overlap){one->bits + from, one->sure + from, other->bits + from + shift, other->sure + from + shift, to - from};
+}
+
+int oh_fingerprint_compare(const oh_fingerprint *one, const oh_fingerprint *other, int *offset, int *worst) {
+    if (!one || !other || one->frames < 0 || other->frames < 0)
         return -EINVAL;
     float best = 0;
-    for (int shift = MIN_FRAMES - frames; shift <= other_frames - MIN_FRAMES; shift++) {
-        int from = shift < 0 ? -shift : 0, to = other_frames - shift < frames ? other_frames - shift : frames;
-        if (to - from < MIN_FRAMES)
-            continue;
-        struct tally t = compare(bits + from, sure + from, other_bits + from + shift, other_sure + from + shift, (uint32_t)(to - from));
-        float agree = agreement(t);
+    int best_shift = 0;
+    for (int shift = MIN_FRAMES - one->frames; shift <= other->frames - MIN_FRAMES; shift++) {
+        struct overlap o = overlap(one, other, shift);
+        float agree = o.frames < MIN_FRAMES ? 0 : agreement(compare(o.bits, o.sure, o.other_bits, o.other_sure, (uint32_t)o.frames));
         if (agree > best) {
             best = agree;
-            if (offset)
-                *offset = shift;
+            best_shift = shift;
+        }
+    }
+    if (offset)
+        *offset = best_shift;
+    if (worst) { /* a part that differs stands out in a window of its own */
+        *worst = 0;
+        struct overlap o = overlap(one, other, best_shift);
+        for (int from = 0; from + MIN_FRAMES <= o.frames; from += MIN_FRAMES / 2) {
+            int n = o.frames - from < OH_HEARD / 2 ? o.frames - from : OH_HEARD / 2;
+            struct tally t = compare(o.bits + from, o.sure + from, o.other_bits + from, o.other_sure + from, (uint32_t)n);
+            if (t.bits >= MIN_BITS / 2 && (int)(t.wrong * 100 / t.bits) > *worst)
+                *worst = (int)(t.wrong * 100 / t.bits);
         }
     }
     return (int)(best * 100);

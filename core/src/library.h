@@ -54,6 +54,7 @@ void oh_library_release(struct oh_library *library);
 /* A clip that may be playing. */
 struct oh_candidate {
     uint32_t clip;  /* index; OH_NO_CLIP = free */
+    uint32_t since; /* frame of the library from which it was heard */
     uint32_t place; /* frame of the library that is heard now */
     float all, own; /* agreement with all frames, with those that only this clip has */
     float sort;     /* with those that only clips of this sort have */
@@ -68,9 +69,9 @@ struct oh_match {
     uint8_t odd;                                       /* only every other frame is looked up */
     uint8_t said_count;
     uint32_t said[OH_SAID];
-    uint8_t sort_said;
-    uint32_t ended;     /* a clip that was heard to its end and has twins, OH_NO_CLIP = none */
-    uint16_t ended_ago; /* frames since */
+    bool sort_said, named; /* in this call */
+    uint32_t ended;        /* a clip that was heard to its end and has twins, OH_NO_CLIP = none */
+    uint16_t ended_ago;    /* frames since */
     struct oh_candidate candidates[OH_CANDIDATES];
 };
 

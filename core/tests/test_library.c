@@ -90,10 +90,16 @@ static void clips_that_begin_alike_are_not_named_before_they_part(void) {
     CHECK_EQ(oh_library_shared(l, 3), -EINVAL);
     for (int c = 0; c < 3; c++) {
         memcpy(heard, audio[c], sizeof audio[c]);
-        CHECK_EQ(match(l, N), 1);
-        CHECK_EQ(found[0].number, 1 + c);
-        CHECK(found[0].at_frame >= 100);
-        CHECK(found[0].at_frame < 160);
+        int count = match(l, N), final = 0;
+        for (int i = 0; i < count; i++) {
+            CHECK(found[i].at_frame >= 100);
+            CHECK(found[i].at_frame < 160);
+            if (!found[i].provisional) {
+                CHECK_EQ(found[i].number, 1 + c);
+                final++;
+            }
+        }
+        CHECK_EQ(final, 1);
     }
     oh_library_free(l);
 }
@@ -212,13 +218,29 @@ static void a_damaged_file_is_refused_with_the_reason(void) {
 
 static void two_fingerprints_are_compared_over_all_places(void) {
     static uint32_t bits[2][N / FRAME], sure[2][N / FRAME];
-    CHECK_EQ(oh_fingerprint(clips[3], N, bits[0], sure[0], N / FRAME - 1), -EINVAL);
-    CHECK_EQ(oh_fingerprint(clips[3], N, bits[0], sure[0], N / FRAME), N / FRAME);
-    int offset = 0, n = oh_fingerprint(clips[3] + 8000, N - 8000, bits[1], sure[1], N / FRAME);
-    CHECK(oh_fingerprint_compare(bits[1], sure[1], n, bits[0], sure[0], N / FRAME, &offset) > 1700);
+    CHECK_EQ(oh_fingerprint_make(clips[3], N, bits[0], sure[0], N / FRAME - 1), -EINVAL);
+    CHECK_EQ(oh_fingerprint_make(clips[3], N, bits[0], sure[0], N / FRAME), N / FRAME);
+    oh_fingerprint whole = {bits[0], sure[0], N / FRAME}, part = {bits[1], sure[1], 0};
+    int offset = 0, worst = 100;
+    part.frames = oh_fingerprint_make(clips[3] + 8000, N - 8000, bits[1], sure[1], N / FRAME);
+    CHECK(oh_fingerprint_compare(&part, &whole, &offset, &worst) > 2000);
     CHECK_EQ(offset, 50);
-    n = oh_fingerprint(clips[2], N, bits[1], sure[1], N / FRAME);
-    CHECK(oh_fingerprint_compare(bits[1], sure[1], n, bits[0], sure[0], N / FRAME, &offset) < 1100);
+    CHECK(worst < 20);
+    part.frames = oh_fingerprint_make(clips[2], N, bits[1], sure[1], N / FRAME);
+    CHECK(oh_fingerprint_compare(&part, &whole, NULL, NULL) < 1100);
+    CHECK_EQ(oh_fingerprint_compare(NULL, &whole, NULL, NULL), -EINVAL);
+}
+
+static void a_part_that_differs_stands_out(void) {
+    static uint32_t bits[2][N / FRAME], sure[2][N / FRAME];
+    memcpy(heard, clips[3], sizeof clips[3]);
+    talk(heard + 16000, 800, 77);
+    oh_fingerprint one = {bits[0], sure[0], oh_fingerprint_make(clips[3], N, bits[0], sure[0], N / FRAME)};
+    oh_fingerprint other = {bits[1], sure[1], oh_fingerprint_make(heard, N, bits[1], sure[1], N / FRAME)};
+    int offset = -1, worst = 0;
+    CHECK(oh_fingerprint_compare(&one, &other, &offset, &worst) > 1550);
+    CHECK_EQ(offset, 0);
+    CHECK(worst > 35);
 }
 
 /* -- in a core ------------------------------------------------------------------------------------------------------------- */
@@ -317,7 +339,7 @@ static void the_newest_audio_of_a_call_is_kept_and_given_after_it(void) {
     tick_all(core, 0, events, 64);
     CHECK_EQ(oh_core_reset(core, 2, NULL, OH_PROFILE_OFF), 0);
     tick_all(core, 0, events, 64);
-    CHECK_EQ(oh_core_captured(core, 2, kept, 16000), 0); /* a reset forgets the call */
+    CHECK_EQ(oh_core_captured(core, 2, kept, 16000), FRAME); /* nothing that was heard while it was armed is lost */
     oh_core_free(core);
 }
 
@@ -341,6 +363,7 @@ int main(void) {
     TEST(a_library_survives_its_file);
     TEST(a_damaged_file_is_refused_with_the_reason);
     TEST(two_fingerprints_are_compared_over_all_places);
+    TEST(a_part_that_differs_stands_out);
     TEST(a_core_names_what_each_channel_hears);
     TEST(a_library_lives_as_long_as_a_core_uses_it);
     TEST(a_library_cannot_be_handed_over_without_ticks_for_ever);
