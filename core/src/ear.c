@@ -48,6 +48,7 @@ struct oh_ear *oh_ear_new(int channels, int law, int layout) {
         return NULL;
     }
     oh_kernel_init();
+    oh_track_init();
     struct oh_ear *ear = aligned_alloc(64, (sizeof *ear + 63) / 64 * 64);
     if (!ear)
         return NULL;

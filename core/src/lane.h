@@ -236,6 +236,8 @@ void oh_ear_raise(const struct oh_ear_call *call, oh_event *event, uint32_t onse
 /* A TONE or TONE_END event with level and frequencies of the segment. */
 oh_event oh_ear_event(int kind, int tone, const struct oh_seg *seg);
 
+/* Fill the tracker's tables; before the first hop. */
+void oh_track_init(void);
 /* Follow tones through one hop. *ended gets the tone that ended in it. Returns OH_TRACK_... */
 int oh_track_hop(struct oh_track *k, const struct oh_hop *h, const struct oh_ring *ring, struct oh_seg *ended);
 /* Audio was lost for good: what is on has no known start any more. */

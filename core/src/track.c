@@ -111,56 +111,83 @@ static bool tonal(const struct oh_hop *h) {
 
 /* -- zoom ------------------------------------------------------------------------------------------------------------------- */
 
-#define ZOOM_POINTS 64
+enum { ZOOM_POINTS = 64, ZOOM_SPAN = 14, ZOOM_BINS = 2 * ZOOM_SPAN + 1, ZOOM_ROW = 32 };
+
+typedef float four __attribute__((vector_size(16)));
+
+static struct {
+    float cosine[1024];
+    float re[ZOOM_POINTS][ZOOM_ROW], im[ZOOM_POINTS][ZOOM_ROW]; /* of the bins at each point, ZOOM_BINS used */
+} zoom_tables;
+
+void oh_track_init(void) {
+    for (int i = 0; i < 1024; i++)
+        zoom_tables.cosine[i] = (float)oh_cos_turn(i / 1024.0);
+    for (int b = 0; b < ZOOM_POINTS; b++)
+        for (int i = 0; i < ZOOM_BINS; i++) {
+            uint32_t phase = (uint32_t)(16 * b * (i - ZOOM_SPAN)) & 1023;
+            zoom_tables.re[b][i] = zoom_tables.cosine[phase];
+            zoom_tables.im[b][i] = zoom_tables.cosine[(phase + 256) & 1023];
+        }
+}
 
 /* Two sines or an amplitude modulation inside the tone's own bins: mix the newest samples down to the middle, sum by 16 (triangle), and
  * search 64 bins of 7.8 Hz for peaks. samples: 512 to 1024. */
 static void zoom(struct oh_track *k, const struct oh_ring *ring, int samples) {
     static _Thread_local float audio[1024];
-    static float cosine[1024];
-    static bool ready;
-    if (!ready) {
-        for (int i = 0; i < 1024; i++)
-            cosine[i] = (float)oh_cos_turn(i / 1024.0);
-        ready = true;
-    }
+    const float *cosine = zoom_tables.cosine;
     samples = samples / 16 * 16;
     if (samples > 1024)
         samples = 1024;
     float middle = k->k[1] >= 0 ? (float)(k->k[0] + k->k[1]) * 0.5f : (k->f_n > 0 ? k->f_sum[0] / k->f_n / OH_BIN_HZ : (float)k->k[0]);
     int step = (int)(middle * 4 + 0.5f); /* of 7.8125 Hz */
     oh_ring_read(ring, samples, audio);
-    float re[ZOOM_POINTS + 1] = {0}, im[ZOOM_POINTS + 1] = {0};
+    float re[ZOOM_POINTS + 1], im[ZOOM_POINTS + 1];
     int points = samples / 16;
-    for (int n = 0; n < samples; n++) {
-        uint32_t phase = (uint32_t)(n * step) & 1023;
-        float c = cosine[phase] * audio[n], s = cosine[(phase + 256) & 1023] * audio[n]; /* cos, -sin */
-        int block = n / 16;
-        float up = ((float)(n % 16) + 0.5f) / 16;
-        re[block] += c * (1 - up);
-        im[block] += s * (1 - up);
-        re[block + 1] += c * up;
-        im[block + 1] += s * up;
+    four weight[16]; /* of a block's samples in this point, real and imaginary, and in the next */
+    for (int i = 0; i < 16; i++) {
+        uint32_t phase = (uint32_t)(i * step) & 1023;
+        float c = cosine[phase], s = cosine[(phase + 256) & 1023]; /* cos, -sin */
+        float up = ((float)i + 0.5f) / 16;
+        weight[i] = (four){c * (1 - up), s * (1 - up), c * up, s * up};
     }
-    for (int b = 0; b < points; b++) { /* Hann */
-        float w = 0.5f - 0.5f * cosine[((b * 1024 + 512) / points) & 1023];
-        re[b] *= w;
-        im[b] *= w;
-    }
-    enum { SPAN = 14, SIZE = 2 * SPAN + 1 };
-    float power[SIZE];
-    float most = 0;
-    for (int i = 0; i < SIZE; i++) {
-        float x = 0, y = 0;
-        for (int b = 0; b < points; b++) {
-            uint32_t phase = (uint32_t)(16 * b * (i - SPAN)) & 1023;
-            float c = cosine[phase], s = cosine[(phase + 256) & 1023];
-            x += re[b] * c - im[b] * s;
-            y += re[b] * s + im[b] * c;
+    float next_re = 0, next_im = 0;
+    for (int b = 0; b < points; b++) {
+        const float *x = audio + 16 * b;
+        four even = x[0] * weight[0], odd = x[1] * weight[1];
+        for (int i = 2; i < 16; i += 2) {
+            even += x[i] * weight[i];
+            odd += x[i + 1] * weight[i + 1];
         }
-        power[i] = x * x + y * y;
-        most = power[i] > most ? power[i] : most;
+        even += odd;
+        uint32_t phase = (uint32_t)(16 * b * step) & 1023;
+        float c = cosine[phase], s = cosine[(phase + 256) & 1023];
+        re[b] = next_re + (even[0] * c - even[1] * s);
+        im[b] = next_im + (even[0] * s + even[1] * c);
+        next_re = even[2] * c - even[3] * s;
+        next_im = even[2] * s + even[3] * c;
     }
+    four x[ZOOM_ROW / 4] = {{0}}, y[ZOOM_ROW / 4] = {{0}};
+    for (int b = 0; b < points; b++) {
+        float w = 0.5f - 0.5f * cosine[((b * 1024 + 512) / points) & 1023]; /* Hann */
+        float r = re[b] * w, q = im[b] * w;
+        for (int i = 0; i < ZOOM_ROW / 4; i++) {
+            four c, s;
+            memcpy(&c, &zoom_tables.re[b][4 * i], sizeof c);
+            memcpy(&s, &zoom_tables.im[b][4 * i], sizeof s);
+            x[i] += r * c - q * s;
+            y[i] += r * s + q * c;
+        }
+    }
+    enum { SPAN = ZOOM_SPAN, SIZE = ZOOM_BINS };
+    float power[ZOOM_ROW];
+    float most = 0;
+    for (int i = 0; i < ZOOM_ROW / 4; i++) {
+        four p = x[i] * x[i] + y[i] * y[i];
+        memcpy(&power[4 * i], &p, sizeof p);
+    }
+    for (int i = 0; i < SIZE; i++)
+        most = oh_maxf(most, power[i]);
     float hz[3], amount[3];
     int found = 0;
     for (int i = 1; i < SIZE - 1; i++) {
