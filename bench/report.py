@@ -252,8 +252,8 @@ def plot(report: dict[str, Any], folder: Path) -> list[Path]:
         for n in names:
             grades = report["detectors"][n].get(key) or {}
             axis.plot(range(len(grades)), [g["recall"] for g in grades.values()], "o-", label=n)
-        axis.set(title=title, xlabel="difficulty", ylabel="recall", ylim=(0, 1.02))
-        axis.legend()
+        axis.set(title=title, xlabel="difficulty", ylabel="recall", ylim=(0, 1.02), xticks=range(5))
+        axis.legend(loc="lower left")
     figure.tight_layout()
     figure.savefig(folder / "recall.png", dpi=110)
     made.append(folder / "recall.png")
@@ -270,8 +270,8 @@ def plot(report: dict[str, Any], folder: Path) -> list[Path]:
                 values = [float(np.mean([g["recall"] or 0 for g in c.values()])) for c in cells]
             axis.bar(np.arange(len(keys)) + 0.4 * j, values, 0.4, label=n)
         axis.set_xticks(np.arange(len(keys)) + 0.2, keys, rotation=75)
-        axis.set(title=title, ylabel="recall", ylim=(0, 1.02))
-        axis.legend()
+        axis.set(title=title, ylabel="recall", ylim=(0, 1.15))
+        axis.legend(ncols=2)
         figure.tight_layout()
         figure.savefig(folder / f"{key}.png", dpi=110)
         made.append(folder / f"{key}.png")

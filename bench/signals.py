@@ -377,6 +377,11 @@ Q24: dict[str, Q24Point] = {
 }
 
 
+def q24_plan(point: str) -> str:
+    """Country whose column a corner belongs to: its administration's levels hold there."""
+    return "jp" if point.startswith("ntt") else "de" if point.startswith("etsi") else "us"
+
+
 def _q24(case: Case, line: lines.Line, rng: np.random.Generator, _: plans.Plans) -> tuple[Audio, list[Truth]]:
     """All sixteen keys at one corner of a column; a corner that must be rejected has no truth."""
     p = Q24[case.what]

@@ -68,7 +68,7 @@ def cases(all_plans: plans.Plans, size: str) -> list[Case]:
             for g in (0, 2)
         ],
         "dtmf": [Case("dtmf", "us", k, "mix", g, 0) for k in keys for g in grades],
-        "q24": [Case("q24", "us", p, "none", 0, k) for p in signals.Q24 for k in range(n)],
+        "q24": [Case("q24", signals.q24_plan(p), p, "none", 0, k) for p in signals.Q24 for k in range(n)],
         "sit": [Case("sit", p, w, "mix", g, k) for p in ("us", "de") for w in ("ITU", *signals.SIT_US) for g in grades for k in range(n)],
         "fax": [Case("fax", "us", w, "mix", g, k) for w in signals.FAX for g in grades for k in range(n * 5)],
         "misc": [Case("tty", "us", "tty", "mix", g, k) for g in grades for k in range(n * 4)]
