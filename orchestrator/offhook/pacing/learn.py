@@ -11,6 +11,7 @@ finished calls misjudges every change. Here each launch counts as the part of a 
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 import numpy as np
@@ -21,6 +22,9 @@ from .state import EventKind, LineState, Outcome, PacingEvent, PacingState
 Floats = npt.NDArray[np.float64]
 
 BIN_S = 0.5  # resolution of the call tables
+BEST_FADES_S = 7200.0
+CELL_S, CELLS = 5.0, 36
+JUMP_GAIN = 7.5  # in natural units of likelihood; chance alone does it once a day or so
 SETUP_BINS, RING_BINS, DETECT_BINS = 40, 140, 30
 
 
@@ -71,14 +75,15 @@ class AnswerModel:
     def __init__(self, share: float = 0.25, worth: float = 3.0, memory: float = 120.0, points: int = 10) -> None:
         self._points = points
         self._memory = memory
-        # people seen, and calls that had their time: a slow pair, and a fast one that notices jumps
-        self._slow = [worth, worth / share]
-        self._fast = [worth, worth / share]
+        self._seen = [worth, worth / share]  # people seen, and calls that had their time
+        self._recent = np.zeros((2, CELLS))  # the same over the last minutes, newest first, to notice jumps
+        self._t_cell = 0.0
         self._launched = np.zeros(160)  # launches per BIN_S, newest first
         self._t: float | None = None
         self._bin_age = 0.0
         self._dialled: int | None = None
         self.people_seen = 0
+        self.best_share = 0.0  # the highest share of the last hours, fading
         self.jumps = 0
         self._setup_person = _Histogram(_gamma_shape(SETUP_BINS, 2.5, 0.4), 30, 1500)
         self._ring_person = _Histogram(_gamma_shape(RING_BINS, 11.0, 0.6), 30, 1500)
@@ -105,7 +110,11 @@ class AnswerModel:
         if self._t is None or self._dialled is None:
             self._t, self._dialled = t, state.dialled
             return
-        self._bin_age += t - self._t
+        self.best_share *= math.exp(-(t - self._t) / BEST_FADES_S)
+        if self.people_seen >= 20:
+            self.best_share = max(self.best_share, self.share)
+        self._t_cell += t - self._t
+        self._bin_age = min(self._bin_age + t - self._t, BIN_S * len(self._launched))  # after a long pause every call had its time
         self._t = t
         shown = 0.0
         while self._bin_age >= BIN_S:
@@ -116,8 +125,7 @@ class AnswerModel:
         # a rolling window may take launches out of the total; those are not new calls
         self._launched[0] += max(0, state.dialled - self._dialled)
         self._dialled = state.dialled
-        if shown or people:
-            self._count(people, shown)
+        self._count(people, shown)
         if self._since_build >= self._build_at:
             self._build()
 
@@ -144,31 +152,45 @@ class AnswerModel:
         return 0
 
     def _count(self, people: int, shown: float) -> None:
-        for pair, memory in ((self._slow, self._memory), (self._fast, self._memory / 8)):
-            keep = max(0.0, 1.0 - shown * pair[0] / pair[1] / memory)
-            pair[0] = pair[0] * keep + people
-            pair[1] = pair[1] * keep + shown
-        expected = self._fast[1] * self._slow[0] / self._slow[1]
-        # Up is the dangerous side: notice it early. Down only costs talk: wait for a clear case.
-        z = (self._fast[0] - expected) / np.sqrt(max(expected, 1.0))
-        if z > 2.5 or z < -2.8:
+        """Count people and calls that had their time, and look whether the share has jumped."""
+        seen = self._seen
+        keep = max(0.0, 1.0 - shown * seen[0] / seen[1] / self._memory)
+        seen[0] = seen[0] * keep + people
+        seen[1] = seen[1] * keep + shown
+        recent = self._recent
+        recent[:, 0] += (people, shown)
+        if not people and self._t_cell < CELL_S:
+            return
+        # How much likelier are the last seconds, or minutes, under a share of their own? Poisson counts, every length up to three minutes.
+        found, mean = np.cumsum(recent, axis=1)
+        mean = np.maximum(mean * (seen[0] / seen[1]), 1e-3)
+        gain = np.where(found > 0, found * np.log(np.maximum(found, 1e-9) / mean), 0.0) - (found - mean)
+        best = int(np.argmax(gain))
+        if gain[best] > JUMP_GAIN:
             self.jumps += 1
-            self._slow = list(self._fast)
+            old = seen[0] / seen[1]
+            k, n = float(found[best]), float(mean[best]) / old
+            self._seen = [k + 4.0, n + 4.0 / old]  # the old share is worth four people now
+            recent[:] = 0.0
+        elif self._t_cell >= CELL_S:
+            self._t_cell = 0.0
+            recent[:, 1:] = recent[:, :-1].copy()
+            recent[:, 0] = 0.0
 
     def expect(self, share: float, worth: float = 10.0) -> None:
         """Begin anew with *share*, as when the dialler turns to another segment of the list or the hour changes."""
-        self._slow = [worth, worth / share]
-        self._fast = [worth / 2, worth / 2 / share]
+        self._seen = [worth, worth / share]
+        self._recent[:] = 0.0
 
     @property
     def share(self) -> float:
         """Share of launched calls that become a person."""
-        return min(0.999, max(1e-4, self._slow[0] / self._slow[1]))
+        return min(0.999, max(1e-4, self._seen[0] / self._seen[1]))
 
     @property
     def doubt(self) -> float:
         """Relative standard deviation of :attr:`share`."""
-        return float(1.0 / np.sqrt(max(self._slow[0], 1.0)))
+        return float(1.0 / np.sqrt(max(self._seen[0], 1.0)))
 
     # ---- tables
 
@@ -238,6 +260,7 @@ class AnswerModel:
 TALK_STEP_S = 4.0
 WRAP_STEP_S = 1.0
 AHEAD_BINS = 100  # of BIN_S
+_PER_STEP = np.array([1.0 / TALK_STEP_S, 1.0 / WRAP_STEP_S])
 
 
 class AgentModel:
@@ -254,7 +277,6 @@ class AgentModel:
         self._wraps: deque[float] = deque((wrap_s * np.exp(0.55 * z - 0.15)).tolist(), maxlen=500)
         self._talk_mean, self._wrap_mean = talk_s, wrap_s
         self._sum: dict[int, list[float]] = {}  # agent: weighted sum of relative lengths, weights
-        self._speeds = np.ones(0)
         self._since_build = 0
         self._build()
 
@@ -316,27 +338,26 @@ class AgentModel:
         table[1, :last] = (ahead - done[starts[:last], None]) / alive[:last, None]
         table[1, last:] = table[1, last - 1]
         self._table = np.clip(table, 0.0, 1.0)
-        self._speeds = np.ones(max(self._sum, default=-1) + 2)
+        self._paces = np.ones(max(self._sum, default=-1) + 2)  # the last one is for agents not met yet
         for agent, sums in self._sum.items():
             if agent >= 0:
-                self._speeds[agent] = self._speed(sums)
+                self._paces[agent] = 1.0 / self._speed(sums)
 
-    def coming_free(self, state: PacingState, ahead_s: Floats) -> tuple[Floats, Floats]:
-        """Return the chances that busy agents are free *ahead_s* from now: those in talk, and those in wrap-up (agents by moments)."""
+    def coming_free(self, state: PacingState, ahead_s: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """Return the chances that busy agents are free *ahead_s* from now, agents by moments, and which of these agents are in wrap-up.
+
+        Agents who are leaving are left out.
+        """
         doing = state.agent_state
-        staying = ~state.agent_leaving
-        talking = ((doing == 2) & staying).nonzero()[0]
-        wrapping = ((doing == 3) & staying).nonzero()[0]
-        return self._chances(state, talking, 0, TALK_STEP_S, ahead_s), self._chances(state, wrapping, 1, WRAP_STEP_S, ahead_s)
-
-    def _chances(self, state: PacingState, who: npt.NDArray[np.intp], row: int, step_s: float, ahead_s: Floats) -> Floats:
-        speed = self._speeds[np.minimum(who, len(self._speeds) - 1)]
-        elapsed = ((state.t - state.agent_since[who]) / (speed * step_s)).astype(np.int64)
+        busy = ((doing == 2) | (doing == 3)) & ~state.agent_leaving
+        who = busy.nonzero()[0]
+        row = doing[who] - 2
+        pace = self._paces[np.minimum(who, len(self._paces) - 1)]
+        elapsed = ((state.t - state.agent_since[who]) * pace * _PER_STEP[row]).astype(np.int64)
         np.minimum(elapsed, self._table.shape[1] - 1, out=elapsed)
-        np.maximum(elapsed, 0, out=elapsed)
-        ahead = ((ahead_s / BIN_S)[None, :] / speed[:, None]).astype(np.int64)
+        ahead = (pace[:, None] * (ahead_s * (1.0 / BIN_S))).astype(np.int64)
         np.minimum(ahead, AHEAD_BINS, out=ahead)
-        return np.asarray(self._table[row, elapsed[:, None], ahead])
+        return np.asarray(self._table[row[:, None], elapsed[:, None], ahead]), row == 1
 
     @property
     def talk_mean_s(self) -> float:

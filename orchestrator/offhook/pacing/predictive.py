@@ -20,8 +20,9 @@ from .rules import Start
 from .state import EventKind, LineState, PacingState
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
-ANGLES = 32  # of the characteristic function; counts from -16 to 15 are exact
+ANGLES = 48  # of the characteristic function; counts from -24 to 23 are exact
 _Z = np.exp(2j * np.pi * np.arange(ANGLES) / ANGLES) - 1.0
 _HALF = ANGLES // 2 + 1
 _UP, _DOWN = _Z[:_HALF], np.conj(_Z[:_HALF])
@@ -32,58 +33,73 @@ _TAIL = np.exp(-2j * np.pi * np.outer(np.arange(ANGLES // 2 + 1), _COUNTS) / ANG
 _TAIL[1:-1] *= 2.0
 
 
-# Coins of unlike chances are thrown as like coins with the same mean and variance: a chance, and a number that may be a fraction.
-def _chance(mean: Floats, square: Floats) -> Floats:
-    return np.asarray(np.minimum(square / np.maximum(mean, 1e-9), 0.999))
+_sum = np.add.reduce
+
+# Coins of unlike chances are thrown below as like coins with the same mean and variance: their number may then be a fraction.
 
 
-def _coins(mean: Floats, square: Floats) -> Floats:
-    return np.asarray(mean * mean / np.maximum(square, 1e-12))
-
-
-def none_left(
-    spare: int, calls: Floats, talking: Floats, wrapping: Floats, fresh: Floats, more: npt.NDArray[np.int64], doubt: float
-) -> Floats:
-    """Return the chance that no agent is free when a person comes through, averaged over the moments that may be.
+def none_left(spare: int, calls: Floats, agents: Floats, near: Floats, fresh: Floats, more: Ints, doubt: float) -> Floats:
+    """Return the chance that no agent is free when a person comes through, averaged over the moments at which that may be.
 
     Args:
         spare: Ready agents nobody waits for; negative while people wait.
         calls: Calls in flight by moments: the chance that each has brought a person by then.
-        talking: Agents in talk by moments: the chance that each is free by then.
-        wrapping: Agents in wrap-up by moments, likewise.
+        agents: Busy agents by moments: the chance that each is free by then.
+        near: Of these, the rows of agents whose chances are unlike the others' (in wrap-up), by moments.
         fresh: The chance by moments of a call launched now.
-        more: Numbers of calls launched now besides the one that is asked about.
+        more: Numbers of calls launched now besides the one that is asked about, rising.
         doubt: Relative standard deviation of the chances of *calls* and *fresh*, common to all of them.
 
     Returns:
         One chance for each entry of *more*.
     """
-    people, square_people = calls.sum(axis=0), np.einsum("ij,ij->j", calls, calls)
-    freed, square_freed = talking.sum(axis=0), np.einsum("ij,ij->j", talking, talking)
-    wrapped, square_wrapped = wrapping.sum(axis=0), np.einsum("ij,ij->j", wrapping, wrapping)
-    mean = spare + freed + wrapped - people
-    variance = people - square_people + freed - square_freed + wrapped - square_wrapped
+    people, square_people = _sum(calls, 0), np.einsum("ij,ij->j", calls, calls)
+    freed, square_freed = _sum(agents, 0), np.einsum("ij,ij->j", agents, agents)
+    variance = people - square_people + freed - square_freed
     added = more[:, None] * fresh
-    if float(variance[-1]) < 2.5 and abs(spare) < 7 and float(added[-1, -1]) < 2.5 and len(wrapping) < 8:
-        power = _coins(people, square_people)[:, None] * np.log(1.0 + _chance(people, square_people)[:, None] * _DOWN)
-        power += _coins(freed, square_freed)[:, None] * np.log(1.0 + _chance(freed, square_freed)[:, None] * _UP)
-        power += spare * _ANGLE
-        base = np.exp(power)
-        for row in wrapping:
-            base *= 1.0 + row[:, None] * _UP
-        each = np.log(1.0 + fresh[:, None] * _DOWN)
-        whole = base * np.exp(more[:, None, None] * each)
-        return np.asarray(np.clip(np.einsum("kja,a->k", whole, _TAIL).real / len(fresh), 0.0, 1.0))
-    skew = (talking * (1 - talking) * (1 - 2 * talking)).sum(axis=0) + (wrapping * (1 - wrapping) * (1 - 2 * wrapping)).sum(axis=0)
-    skew -= people - 3 * square_people  # third moments of many small chances; their cubes do not matter
-    total_mean = mean - added
-    total_variance = variance + added * (1 - fresh) + (doubt * (people + added)) ** 2
-    sigma = np.sqrt(np.maximum(total_variance, 0.02))
-    z = np.clip((0.5 - total_mean) / sigma, -8.0, 8.0)
-    z2 = z * z
-    below = 1.0 / (1.0 + np.exp(z * (-1.5976 - 0.07056 * z2)))
-    below -= (skew - added * (1 - 3 * fresh)) / (6.0 * sigma**3) * (z2 - 1.0) * (0.3989423 * np.exp(-0.5 * z2))
-    return np.asarray(np.clip(below, 0.0, 1.0).mean(axis=1))
+    if variance[-1] < 4.5 and -10 < spare < 10 and added[-1, -1] < 4.0 and len(near) < 8:
+        return _exact(spare, people, square_people, freed, square_freed, near, fresh, more)
+    people = people + added
+    total = variance + added * (1.0 - fresh) + (doubt * people) ** 2
+    z = (0.5 - spare - freed + people) / np.sqrt(total + 0.01)
+    # The normal distribution, to 0.0002. Its lack of skew does no harm where there are many: people's and agents' skews cancel.
+    below = 1.0 / (1.0 + np.exp(np.minimum(-z * (1.5976 + 0.07056 * z * z), 60.0)))
+    return np.asarray(_sum(below, 1) / len(fresh))
+
+
+def _exact(
+    spare: int,
+    people: Floats,
+    square_people: Floats,
+    freed: Floats,
+    square_freed: Floats,
+    near: Floats,
+    fresh: Floats,
+    more: npt.NDArray[np.int64],
+) -> Floats:
+    """Return what :func:`none_left` does for a few agents, from the characteristic function of the agents left."""
+    if len(near):
+        freed = np.maximum(freed - _sum(near, 0), 0.0)
+        square_freed = np.maximum(square_freed - np.einsum("ij,ij->j", near, near), 0.0)
+    chance = square_people / (people + 1e-9)
+    power = (people / (chance + 1e-9))[:, None] * np.log(1.0 + np.minimum(chance, 0.99)[:, None] * _DOWN)
+    chance = square_freed / (freed + 1e-9)
+    power += (freed / (chance + 1e-9))[:, None] * np.log(1.0 + np.minimum(chance, 0.99)[:, None] * _UP)
+    power += spare * _ANGLE
+    base = np.exp(power)
+    for row in near:
+        base *= 1.0 + row[:, None] * _UP
+    step = 1.0 + fresh[:, None] * _DOWN
+    risks = np.empty(len(more))
+    at = 0
+    for i, n in enumerate(more.tolist()):
+        if n - at == 1:
+            base *= step
+        elif n != at:
+            base *= step ** (n - at)
+        at = n
+        risks[i] = float((_sum(base, 0) @ _TAIL).real) / len(fresh)
+    return risks
 
 
 class Predictive(Paced):
@@ -98,7 +114,7 @@ class Predictive(Paced):
         target: What to follow besides the rule: nothing (``rule``), an abandon share below it (``abandon``), calls per agent logged in that
             are in talk (``contact``), or the seconds an agent waits for a call (``wait``).
         target_value: The share, ratio or seconds of *target*.
-        tick_s: Time between decisions in seconds; ``None`` for 0.25 s with few agents to 1 s with many.
+        tick_s: Time between decisions in seconds; deciding more often than once a second gained nothing that could be measured.
     """
 
     RISK = 0.029  # with this limit on every call about 3 % of people are abandoned, whatever the team and the list
@@ -112,7 +128,7 @@ class Predictive(Paced):
         min_people: int = 20,
         target: Literal["rule", "abandon", "contact", "wait"] = "rule",
         target_value: float | None = None,
-        tick_s: float = 0.5,
+        tick_s: float = 1.0,
     ) -> None:
         super().__init__(Mode.PREDICTIVE, tick_s)
         if not 0 < answer_share < 1:
@@ -130,7 +146,6 @@ class Predictive(Paced):
         self._grace_s: float | None = None
         self._damp = 1.0  # of the risk limit, to follow a target
         self._seen: list[float] = [0.0, 0.0, 0.0]  # recent: agents logged in, in talk, connects
-        self._connected = 0
 
     def carry(self, learned: object | None) -> None:
         """Take over models that another policy learned."""
@@ -143,8 +158,7 @@ class Predictive(Paced):
 
     def budget(self, state: PacingState) -> float:
         """Return how many more calls may be abandoned; a short loan helps over the first people of a window."""
-        share = state.limits.rule
-        allowed = share.allowed(state.people)
+        allowed = state.limits.rule.allowed(state.people)
         if self.target == "abandon" and self.target_value is not None:
             allowed = min(allowed, self.target_value * state.people)
         loan = 1.5 * float(np.exp(-state.people / 100.0))
@@ -154,9 +168,12 @@ class Predictive(Paced):
         """Return the most risk a call may have now."""
         # The limit moves gently: a budget that runs low must not send a small team back to one call per agent for long, nor may one
         # bad minute of a large team use up what the rule leaves. The calls kept back cost less than the trembling would.
-        keep = max(2.5, 0.1 * state.people**0.5, 0.1 * logged_in)
+        keep = max(3.0, 0.16 * state.people**0.5, 0.1 * logged_in)
         pull = float(np.exp((self.budget(state) - keep) / keep))
-        return self._damp * self.RISK * min(2.0, pull) * state.limits.rule.share / 0.03
+        share = state.limits.rule.share
+        if self.target == "abandon" and self.target_value is not None:
+            share = min(share, self.target_value)
+        return self._damp * self.RISK * min(2.0, pull) * share / 0.03
 
     def want(self, state: PacingState, counted: Counted) -> int:
         """Return how many calls keep the risk within its limit."""
@@ -178,15 +195,15 @@ class Predictive(Paced):
         moments = self.answers.moments
         calls = self.answers.in_flight(state)
         fresh = self.answers.fresh_call()
-        talking, wrapping = self.agents.coming_free(state, moments + self._grace(state))
+        agents, wrapping = self.agents.coming_free(state, moments + self._grace(state))
         doubt = self.answers.doubt
         if self.answers.people_seen < self.min_people:
             more = 1.0 + 1.0 * doubt
             calls, fresh = np.minimum(calls * more, 1.0), np.minimum(fresh * more, 1.0)
-        n, block = 0, 4
+        n, block = 0, 2
         while n < room:
             more_calls = np.arange(n, min(room, n + block))
-            risks = none_left(counted.spare, calls, talking, wrapping, fresh, more_calls, doubt)
+            risks = none_left(counted.spare, calls, agents, agents[wrapping], fresh, more_calls, doubt)
             over = (risks > limit).nonzero()[0]
             if len(over):
                 n += int(over[0])
@@ -195,9 +212,27 @@ class Predictive(Paced):
                 break
             n += len(more_calls)
             block *= 4
+        most = self._stress(state, counted, calls, agents, fresh)
+        if n > most:
+            n = most
+            view.reason = f"should {100 * self.answers.best_share:.0f} % answer again, the calls in flight would use up the budget"
+        if limit < 0.4 * self.RISK * state.limits.rule.share / 0.03:
+            view.reason = f"abandonment budget is low, {self.budget(state):.1f} calls left; " + view.reason
         if self.answers.people_seen < self.min_people:
             view.reason = f"cold start, {self.answers.people_seen} of {self.min_people} people seen; " + view.reason
         return max(n, safe)
+
+    def _stress(self, state: PacingState, counted: Counted, calls: Floats, agents: Floats, fresh: Floats) -> int:
+        """Return how many calls may go so that half the budget could pay for the list turning back to its best share of the last hours.
+
+        Many calls are in flight while few people answer; when a good part of the list begins, they all come through before
+        anything can be learned.
+        """
+        better = self.answers.best_share / self.answers.share
+        if better < 1.3:
+            return state.lines_free
+        room = counted.spare + _sum(agents, 0) + max(1.0, 0.5 * self.budget(state)) - better * _sum(calls, 0)
+        return max(0, int(np.min(room / (better * fresh))))
 
     def _grace(self, state: PacingState) -> float:
         """Return how long a person may wait after the verdict, seconds; seen from the queue, or from the rule until one waited."""
