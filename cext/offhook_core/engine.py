@@ -436,7 +436,7 @@ class Engine:
             # A copy: the listener itself may poll. Decoded one by one, so that the first is not kept waiting by the last.
             for event in decode(bytes(self._octets[: count * self._event_bytes])):
                 try:
-                    on_event(event)
+                    on_event(event if self._library is None else self._library.named(event))
                 except Exception as error:
                     loop.call_exception_handler({"message": f"listener failed on {event}", "exception": error})
 

@@ -14,6 +14,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
+from offhook.announce.classes import class_of
 from offhook.answer import AnswerAnalysis
 from offhook.clock import Clock
 from offhook.disposition import Disposition, Ended, Facts, dispose
@@ -127,6 +128,8 @@ class Call:
         self._key_ms = -1000  # of the last key
         self._speech_from_ms = 0
         self._early_speech_ms = 0
+        self._early_from_ms: int | None = None  # first speech before the answer
+        self._early_to_ms = 0  # end of the last one that ended
         self._played_ms = 0
         self._message_left = False
         self._rule = ""
@@ -135,6 +138,16 @@ class Call:
         self._ended: dt.datetime | None = None
         self._times: dict[str, int] = {}
         self._duration_ms = 0
+
+    @property
+    def unknown_speech(self) -> tuple[int, int, int] | None:
+        """Announcement before the answer that no library knows: its beginning, its end and the call's, ms; None when there was none."""
+        if self._early_from_ms is None or self.facts.answered or self.facts.announcements:
+            return None
+        to_ms = self._duration_ms if self._speaking else self._early_to_ms
+        if to_ms - self._early_from_ms < ANNOUNCEMENT_MS:
+            return None
+        return self._early_from_ms, to_ms, self._duration_ms
 
     # -- what the node tells ----------------------------------------------------------------------------------------------------------
 
@@ -214,8 +227,9 @@ class Call:
             self._hang_up(Ended.HEARD)
 
     def _wait_second_sign(self) -> None:
-        said, heard = bool(self.facts.progress_causes & _VACANT_CAUSES), bool(self.facts.tones & _VACANT_SIGN)
-        if said and heard:
+        prompt = Disposition.SUSPECT_VACANT in self.facts.announcements.values()
+        signs = (bool(self.facts.progress_causes & _VACANT_CAUSES), bool(self.facts.tones & _VACANT_SIGN), prompt)
+        if sum(signs) >= 2:
             self._hang_up(Ended.HEARD)
         elif "second" not in self._timers:
             self._later("second", SECOND_SIGN_S, lambda: self._hang_up(Ended.HEARD))
@@ -259,8 +273,11 @@ class Call:
         if event.kind == EventKind.SPEECH:
             self._speaking = True
             self._speech_from_ms = round(event.onset_ms)
+            if self._early_from_ms is None:
+                self._early_from_ms = self._speech_from_ms
         elif event.kind == EventKind.SPEECH_END:
             self._speaking = False
+            self._early_to_ms = round(event.onset_ms) + event.value
             self._early_speech_ms += round(event.onset_ms) + event.value - self._speech_from_ms
             self.facts.announced = self._early_speech_ms >= ANNOUNCEMENT_MS
         elif event.kind == EventKind.MUSIC:
@@ -275,6 +292,20 @@ class Call:
                 self._hang_up(Ended.HEARD)
             elif name in _VACANT_SIGN:
                 self._wait_second_sign()
+        elif event.kind == EventKind.ANNOUNCEMENT:
+            said = self._announcement(event)
+            if said is Disposition.SUSPECT_VACANT:
+                self._wait_second_sign()
+            elif said is not None:
+                self._hang_up(Ended.HEARD)
+
+    def _announcement(self, event: Sound) -> Disposition | None:
+        """A known announcement was heard; what it alone says of the call."""
+        kind = class_of(event.detail)
+        if kind is None:
+            return None
+        self.facts.announcements[kind.value] = kind.disposition
+        return kind.disposition
 
     def _heard_answered(self, event: Sound, t_ms: int) -> None:
         if event.kind == EventKind.TONE:
@@ -291,7 +322,9 @@ class Call:
             self._speaking = False
             if self._analysis is not None:
                 self._analysis.speech_end(round(event.onset_ms) + event.value)
-        if self.phase is CallPhase.ANSWERED and self._analysis is not None:
+        if event.kind == EventKind.ANNOUNCEMENT and self.phase is CallPhase.ANSWERED and self._announcement(event) is not None:
+            self._hang_up(Ended.DONE)  # a false answer
+        elif self.phase is CallPhase.ANSWERED and self._analysis is not None:
             self._analyse(event, t_ms)
         elif self.phase is CallPhase.MESSAGE:
             self._heard_machine(event)

@@ -79,6 +79,9 @@ class CoreSettings(Section):
 
     plan: str = Field("cn", pattern=r"^[a-z]{2}$", description="Tone plan of the network, ISO 3166 in lower case.")
     fifo: int = Field(0, ge=0, le=99, description="SCHED_FIFO priority of the media thread; 0 is normal.")
+    capture_s: float = Field(
+        8.0, ge=0, le=60, description="Newest seconds of each line kept in memory, to show unknown announcements before answer; 0: none."
+    )
 
 
 class LimitSettings(Section):

@@ -82,7 +82,8 @@ class Facts:
     progress_causes: set[int] = field(default_factory=set)  # announced with Progress before the clearing
     answered: bool = False
     rang: bool = False  # alerting was signalled, or ring-back or a ring-back tune was heard
-    announced: bool = False  # speech was heard before the answer: an announcement, its words not known
+    announced: bool = False  # speech was heard before the answer: an announcement, its words perhaps not known
+    announcements: dict[str, Disposition | None] = field(default_factory=dict)  # classes of known ones, and what each says of the call
     tones: set[str] = field(default_factory=set)  # names of tones heard before the answer
     sit: set[str] = field(default_factory=set)  # codings of US special information tones heard
     after: set[str] = field(default_factory=set)  # names of tones heard after the answer
@@ -96,6 +97,7 @@ _VACANT_CAUSES = {Cause.UNALLOCATED, Cause.NUMBER_CHANGED, Cause.INVALID_NUMBER_
 _NO_PATH = {Cause.NO_CIRCUIT, Cause.SWITCH_CONGESTION, Cause.REQUESTED_CIRCUIT_UNAVAILABLE, 43, 46, 47, 49}
 _AWAY = {Cause.SUBSCRIBER_ABSENT, Cause.DESTINATION_OUT_OF_ORDER}
 _VAGUE = {Cause.NORMAL_CLEARING, Cause.NORMAL_UNSPECIFIED}
+_FAULT = {*_NO_PATH, 38, 41}  # the network's own trouble: what it plays then is no sign
 _SIT_VACANT = {"IC", "VC"}
 _SIT_NO_PATH = {"RO", "NC", "RO2", "NC2"}
 _FAX = {"fax_ced", "fax_cng", "ans_pr", "ansam", "ansam_pr", "v21_preamble", "bell_ans"}
@@ -110,8 +112,22 @@ def _said_vacant(f: Facts) -> bool:
     return bool(_causes(f) & _VACANT_CAUSES)
 
 
-def _heard_vacant(f: Facts) -> bool:
+def _tone_vacant(f: Facts) -> bool:
     return "unobtainable" in f.tones or bool(f.sit & _SIT_VACANT) or (bool(f.tones & {"sit", "sit_us"}) and not f.sit)
+
+
+def _prompt_says(f: Facts, what: Disposition) -> bool:
+    """A known announcement said so."""
+    return what in f.announcements.values()
+
+
+def _heard_vacant(f: Facts) -> bool:
+    return _tone_vacant(f) or _prompt_says(f, D.SUSPECT_VACANT)
+
+
+def _heard_speech(f: Facts) -> bool:
+    """An announcement whose words are not known, or one that speaks of a vacant number."""
+    return (f.announced and not f.announcements) or _prompt_says(f, D.SUSPECT_VACANT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +144,14 @@ D = Disposition
 # The order is the meaning: what was heard after an answer goes before signalling, two signs before one, a tone before a vague cause.
 RULES: tuple[Rule, ...] = (
     Rule("driver_refused", lambda f: f.refused, D.NOT_DIALLED),
+    # A known announcement after the answer: nobody was reached, whatever the switch says (a false answer).
+    Rule("false_answer_vacant", lambda f: f.answered and not f.verdict and _prompt_says(f, D.SUSPECT_VACANT), D.SUSPECT_VACANT),
+    Rule("false_answer_busy", lambda f: f.answered and not f.verdict and _prompt_says(f, D.BUSY), D.BUSY),
+    Rule("false_answer_rejected", lambda f: f.answered and not f.verdict and _prompt_says(f, D.REJECTED), D.REJECTED),
+    Rule("false_answer_unreachable", lambda f: f.answered and not f.verdict and _prompt_says(f, D.UNREACHABLE), D.UNREACHABLE),
+    Rule("false_answer_no_answer", lambda f: f.answered and not f.verdict and _prompt_says(f, D.NO_ANSWER), D.NO_ANSWER),
+    Rule("false_answer_congestion", lambda f: f.answered and not f.verdict and _prompt_says(f, D.CONGESTION), D.CONGESTION),
+    Rule("false_answer_failed", lambda f: f.answered and not f.verdict and _prompt_says(f, D.FAILED), D.FAILED),
     # Answered.
     Rule("answered_fax", lambda f: f.answered and (f.verdict is D.FAX or bool(f.after & _FAX)), D.FAX),
     Rule("answered_machine", lambda f: f.answered and f.verdict is D.MACHINE, D.MACHINE),
@@ -136,12 +160,18 @@ RULES: tuple[Rule, ...] = (
     Rule("answered_silent", lambda f: f.answered and f.verdict is D.ANSWERED_SILENT, D.ANSWERED_SILENT),
     Rule("answered_no_verdict", lambda f: f.answered, D.ANSWERED),
     # Two independent signs of a vacant number: signalling and tone, or one of them on two calls (S05).
-    Rule("vacant_cause_and_tone", lambda f: _said_vacant(f) and _heard_vacant(f), D.VACANT),
-    Rule("vacant_cause_and_announcement", lambda f: _said_vacant(f) and f.announced and not f.rang, D.VACANT),
+    Rule("vacant_cause_and_tone", lambda f: _said_vacant(f) and _tone_vacant(f), D.VACANT),
+    Rule("vacant_cause_and_announcement", lambda f: _said_vacant(f) and _heard_speech(f) and not f.rang, D.VACANT),
+    Rule(
+        "vacant_tone_and_announcement",
+        lambda f: _tone_vacant(f) and _prompt_says(f, D.SUSPECT_VACANT) and not _causes(f) & _FAULT,
+        D.VACANT,
+    ),
     Rule("vacant_again", lambda f: (_said_vacant(f) or _heard_vacant(f)) and f.earlier_vacant > 0, D.VACANT),
     Rule("vacant_cause_alone", _said_vacant, D.SUSPECT_VACANT),
-    # A 空号 tone with cause 38 or with no cause: a switch that released too early sounds the same (S05).
-    Rule("vacant_tone_alone", _heard_vacant, D.SUSPECT_VACANT),
+    # A 空号 tone or prompt with cause 38 or with no cause: a switch that released too early sounds the same (S05).
+    Rule("vacant_tone_alone", _tone_vacant, D.SUSPECT_VACANT),
+    Rule("vacant_announcement_alone", _heard_vacant, D.SUSPECT_VACANT),
     # Busy and refusal, by signalling first.
     Rule("busy_cause", lambda f: Cause.USER_BUSY in _causes(f), D.BUSY),
     Rule("rejected_cause", lambda f: Cause.CALL_REJECTED in _causes(f), D.REJECTED),
@@ -149,6 +179,13 @@ RULES: tuple[Rule, ...] = (
     Rule("no_path_cause", lambda f: bool(_causes(f) & _NO_PATH), D.CONGESTION),
     Rule("busy_tone", lambda f: "busy" in f.tones, D.BUSY),
     Rule("congestion_tone", lambda f: "congestion" in f.tones or bool(f.sit & _SIT_NO_PATH), D.CONGESTION),
+    # What a known announcement says goes before a cause that only says that it did not work.
+    Rule("announced_busy", lambda f: _prompt_says(f, D.BUSY), D.BUSY),
+    Rule("announced_rejected", lambda f: _prompt_says(f, D.REJECTED), D.REJECTED),
+    Rule("announced_unreachable", lambda f: _prompt_says(f, D.UNREACHABLE), D.UNREACHABLE),
+    Rule("announced_congestion", lambda f: _prompt_says(f, D.CONGESTION), D.CONGESTION),
+    Rule("announced_no_answer", lambda f: _prompt_says(f, D.NO_ANSWER), D.NO_ANSWER),
+    Rule("announced_failed", lambda f: _prompt_says(f, D.FAILED), D.FAILED),
     # An announcement instead of ringing, and a cause that says nothing: the words are not known, but nobody is to be had.
     Rule("announced_instead_of_ringing", lambda f: f.announced and not f.rang and bool(_causes(f) & _VAGUE), D.UNREACHABLE),
     # Rang, and nobody came.

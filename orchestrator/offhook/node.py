@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from offhook import numbers
+from offhook.announce.live import LiveAnnouncements
 from offhook.call import Call
 from offhook.channels import ChannelPool
 from offhook.clock import Clock, Uuid7, VirtualLoop, loop_clock
@@ -146,6 +147,7 @@ class Node(Desk):
         self._given_driver = driver
         self.driver: Driver
         self.engine: Engine | None = None
+        self._announcements: LiveAnnouncements | None = None
         self.pool: ChannelPool
         self.prompts: PromptBook
         self.new_id: Callable[[], str]
@@ -208,6 +210,9 @@ class Node(Desk):
         media = self.driver.media
         if media is not None:
             self.engine = Engine(self.driver.channels, self.settings.core.plan)
+            folder = self.settings.node.data_dir / "announcements"
+            self._announcements = LiveAnnouncements(self.engine, folder, self.settings.core.capture_s, self.clock)
+            await self._announcements.refresh()
         self.prompts = PromptBook(self.engine, self.clock)
         await self.driver.start(self._on_signal)
         if self.engine is not None and media is not None:
@@ -315,6 +320,8 @@ class Node(Desk):
         while True:
             await asyncio.sleep(every)
             self._judge_health()
+            if self._announcements is not None:
+                await self._announcements.refresh()
             if self.store.status is StoreStatus.DOWN:
                 continue
             try:
@@ -458,6 +465,8 @@ class Node(Desk):
         finally:
             del self._calls[channel]
             line.reset(Profile.OFF)
+        if self._announcements is not None:
+            await self._announcements.keep(call)
 
     def _store_result(self, dialer: Dialer, call: Call) -> bool:
         """Hand the result to the store; True when the lead is closed."""

@@ -39,6 +39,8 @@ LEAST_S = 1.2
 """Shorter clips are not kept."""
 LEAST_BITS = 400
 """A clip with fewer sure bits holds too little speech."""
+PAUSE_FRAMES = 30
+"""So many quiet frames of 20 ms part one playing from the next."""
 SHOWN_FROM = 2
 """So often a cluster must have been heard to be listed without asking for all."""
 
@@ -119,7 +121,7 @@ class UnknownStore:
         Returns:
             Its cluster; None when the clip holds too little to be told from others.
         """
-        samples = trim(samples)
+        samples = longest_stretch(samples)
         if len(samples) < LEAST_S * RATE:
             return None
         print_ = fingerprint(samples)
@@ -201,14 +203,16 @@ class UnknownStore:
         replace_json(self.folder / "index.json", index.model_dump(mode="json"))
 
 
-def trim(samples: Samples) -> Samples:
-    """Without the silence before and after, at most the last 60 s."""
-    if len(samples) < 160:
-        return samples[:0]
+def longest_stretch(samples: Samples) -> Samples:
+    """The longest stretch without a pause of 0.6 s: one playing of an announcement that is repeated with pauses of any length."""
     frames = samples[: len(samples) // 160 * 160].astype(np.float64).reshape(-1, 160)
+    if len(frames) == 0:
+        return samples[:0]
     power = np.mean(frames**2, axis=1)
-    loud = np.flatnonzero(power > max(power.max() * 10**-3.5, 100.0))
+    loud = np.flatnonzero(power > max(np.percentile(power, 95) * 10**-2.5, 100.0))
     if loud.size == 0:
         return samples[:0]
-    kept = samples[loud[0] * 160 : (loud[-1] + 1) * 160]
-    return kept[-int(LONGEST_S * RATE) :]
+    cuts = np.flatnonzero(np.diff(loud) > PAUSE_FRAMES)
+    firsts, lasts = loud[np.append(0, cuts + 1)], loud[np.append(cuts, loud.size - 1)]
+    longest = int(np.argmax(lasts - firsts))
+    return samples[firsts[longest] * 160 : (lasts[longest] + 1) * 160][-int(LONGEST_S * RATE) :]
