@@ -14,7 +14,8 @@ static bool overtone(const struct oh_seg *s, float times, float tolerance) {
 /* noise: power after the sound in parts of the sound's own. */
 static bool steady(const struct oh_seg *s, float noise) {
     float impure = 1 - s->purity * 0.01f;
-    if (s->purity < 75 || impure > 0.025f + 2 * noise || s->sway > 12 + 80 * noise || s->drift > 3 + 60 * noise)
+    if (s->purity < 75 || impure > 0.025f + 2 * noise || s->sway > (s->hops >= 20 && s->drift <= 2 ? 18 : 12) + 80 * noise ||
+        s->drift > 3 + 60 * noise)
         return false;
     if (s->dhz[1] == 0 && (s->width < 31 || s->width > 35 + 60 * noise))
         return false;
@@ -28,8 +29,19 @@ static bool steady(const struct oh_seg *s, float noise) {
     return s->hops >= 1;
 }
 
+/* Both sines within 3.8 % of a row and a column of DTMF: a digit, or what Q.24 wants refused. */
+static bool near_key(const struct oh_seg *s) {
+    static const uint16_t rows[4] = {6970, 7700, 8520, 9410}, columns[4] = {12090, 13360, 14770, 16330};
+    bool row = false, column = false;
+    for (int i = 0; i < 4; i++) {
+        row |= oh_absf((float)s->dhz[0] - rows[i]) < 0.038f * rows[i];
+        column |= oh_absf((float)s->dhz[1] - columns[i]) < 0.038f * columns[i];
+    }
+    return row && column;
+}
+
 static bool of_another_kind(const struct oh_lane *lane, const struct oh_seg *s, uint32_t length) {
-    bool key = s->dhz[1] && s->dhz[0] > 6400 && s->dhz[0] < 10100 && s->dhz[1] > 11300 && s->dhz[1] < 17300 && length < 150 * OH_MS;
+    bool key = near_key(s) && length < 150 * OH_MS;
     bool cng = s->dhz[0] > 10580 && s->dhz[0] < 11420 && length > 400 * OH_MS && length < 600 * OH_MS;
     bool digit = lane->dtmf.key || (lane->dtmf.last_on && (int32_t)(s->end - lane->dtmf.last_on) < 100 * OH_MS);
     return key || cng || digit || lane->sit.said || lane->fax.said || lane->tty.on || lane->cadence.reported ||
@@ -58,8 +70,8 @@ void oh_beep_hop(const struct oh_ear_call *call) {
             b->note = seg->dhz[0];
         }
         b->seg = *seg;
-        b->pending =
-            fits && b->tones == 1 && before < 3 && !(seg->flags & (OH_SEG_CUT | OH_SEG_FUZZY)) && !of_another_kind(lane, seg, length);
+        b->pending = fits && b->tones == 1 && before < 3 && !(seg->flags & OH_SEG_CUT) &&
+                     (!(seg->flags & OH_SEG_FUZZY) || seg->hops >= 5) && !of_another_kind(lane, seg, length);
     }
     if (!b->pending || h->held)
         return;

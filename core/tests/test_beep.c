@@ -7,13 +7,13 @@ static void beeps_from_350_to_2200_hz_are_told_soon_after_their_end(void) {
     static const int lengths[] = {60, 100, 250, 600, 1500};
     for (int hz = 350; hz <= 2200; hz += 185)
         for (int i = 0; i < 5; i++) {
+            if ((hz == 1090 && lengths[i] >= 600) || (hz == 2015 + 185 && lengths[i] >= 600))
+                continue;
             struct tape t = tape_new();
             tape_quiet(&t, 307);
             tape_tone(&t, hz, lengths[i], -18);
             tape_quiet(&t, 200);
             tape_noise(&t, -40);
-            if ((hz == 1090 && lengths[i] >= 600) || (hz == 2015 + 185 && lengths[i] >= 600))
-                continue;
             struct heard *h = hear(&t, "us", ARMED);
             CHECK_EQ(heard_count(h, OH_EVENT_TONE, -1), 1);
             const oh_event *e = heard_at(h, OH_EVENT_TONE, OH_TONE_BEEP, 0);
