@@ -9,11 +9,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "answer.h"
 #include "announce.h"
+#include "answer.h"
 #include "lane.h"
 
 enum { ROWS = OH_RING_FRAMES * OH_FRAME_SAMPLES, CLIP_FRAMES = 4 /* clipping is looked for in every fourth frame */ };
+
+enum {
+    TRACKERS = OH_DETECT_TONES | OH_DETECT_SIT | OH_DETECT_FAX | OH_DETECT_BEEP | OH_DETECT_COT,
+    REGISTER = OH_DETECT_R2_FWD | OH_DETECT_R2_BWD,
+    NEVER = 1 << 30 /* samples; who is woken for nothing lies down again */
+};
+
+struct group {
+    struct oh_watch watch;
+    uint32_t busy; /* lanes on which a detector is in the middle of something */
+};
 
 struct oh_ear {
     int channels, groups, law, layout;
@@ -21,8 +32,10 @@ struct oh_ear {
     uint64_t frames;
     oh_kernel_fn *kernel;
     oh_transpose_fn *transpose;
+    oh_watch_fn *watch;
     uint8_t *audio;        /* groups x ROWS x 16 samples */
     struct oh_lane *lanes; /* groups x 16 */
+    struct group *watched;
     struct oh_spectrum spectra[2];
     struct oh_answers answers;
     struct oh_announcer *announcer; /* belongs to the core, NULL before the first library */
@@ -60,10 +73,15 @@ struct oh_ear *oh_ear_new(int channels, int law, int layout) {
     ear->sample_bytes = law == OH_LAW_LINEAR ? 2 : 1;
     ear->kernel = oh_kernel_chosen();
     ear->transpose = oh_transpose_chosen();
+    ear->watch = oh_watch_chosen();
     size_t bytes = (size_t)ear->groups * group_bytes(ear);
     ear->audio = aligned_alloc(64, bytes);
     ear->lanes = calloc((size_t)ear->groups * OH_LANES, sizeof *ear->lanes);
-    if (!ear->audio || !ear->lanes || oh_answers_init(&ear->answers, ear->groups)) {
+    size_t watched = ((size_t)ear->groups * sizeof *ear->watched + 63) / 64 * 64;
+    ear->watched = aligned_alloc(64, watched);
+    if (ear->watched)
+        memset(ear->watched, 0, watched);
+    if (!ear->audio || !ear->lanes || !ear->watched || oh_answers_init(&ear->answers, ear->groups)) {
         oh_ear_free(ear);
         errno = ENOMEM;
         return NULL;
@@ -80,11 +98,12 @@ void oh_ear_free(struct oh_ear *ear) {
     oh_answers_free(&ear->answers);
     free(ear->audio);
     free(ear->lanes);
+    free(ear->watched);
     free(ear);
 }
 
 size_t oh_ear_bytes_per_channel(const struct oh_ear *ear) {
-    return sizeof(struct oh_lane) + (group_bytes(ear) + sizeof(struct oh_answer_group)) / OH_LANES +
+    return sizeof(struct oh_lane) + (group_bytes(ear) + sizeof(struct group) + sizeof(struct oh_answer_group)) / OH_LANES +
            (sizeof *ear + (size_t)ear->channels - 1) / (size_t)ear->channels;
 }
 
@@ -98,12 +117,31 @@ static void forget_audio(struct oh_ear *ear, int channel) {
     write_idle(ear, ear->audio + (size_t)(channel / OH_LANES) * group_bytes(ear), channel % OH_LANES, ROWS);
 }
 
+/* Rows of one number per lane: forget those of one lane. */
+static void clear(void *rows, size_t bytes, int lane) {
+    int32_t *at = rows;
+    for (size_t i = 0; i < bytes / sizeof *at; i += OH_LANES)
+        at[i + (size_t)lane] = 0;
+}
+
+/* The lane's detectors are to look at the next hop, whatever it holds. */
+static void rouse(struct oh_ear *ear, int channel) {
+    ear->watched[channel / OH_LANES].busy |= 1u << channel % OH_LANES;
+}
+
 void oh_ear_reset(struct oh_ear *ear, int channel, const oh_tone_plan *plan, uint32_t detectors) {
     struct oh_lane *lane = &ear->lanes[channel];
     memset(lane, 0, sizeof *lane);
     lane->plan = plan;
     lane->armed = detectors;
     lane->channel = (uint16_t)channel;
+    struct oh_watch *watch = &ear->watched[channel / OH_LANES].watch;
+    int index = channel % OH_LANES;
+    watch->t[index] = watch->hold[index] = watch->wake[index] = watch->past_n[index] = 0;
+    clear(&watch->speech, sizeof watch->speech, index);
+    clear(&watch->music, sizeof watch->music, index);
+    clear(&watch->line, sizeof watch->line, index);
+    rouse(ear, channel);
     oh_answers_reset(&ear->answers, channel);
     if (ear->announcer)
         oh_announcer_reset(ear->announcer, channel);
@@ -112,12 +150,16 @@ void oh_ear_reset(struct oh_ear *ear, int channel, const oh_tone_plan *plan, uin
 
 void oh_ear_arm(struct oh_ear *ear, int channel, uint32_t detectors) {
     struct oh_lane *lane = &ear->lanes[channel];
+    struct oh_watch *watch = &ear->watched[channel / OH_LANES].watch;
+    int index = channel % OH_LANES;
+    rouse(ear, channel);
     if (!lane->armed)
         forget_audio(ear, channel); /* a group without armed lanes is not fed */
     uint32_t fresh = detectors & ~lane->armed;
-    const uint32_t trackers = OH_DETECT_TONES | OH_DETECT_SIT | OH_DETECT_FAX | OH_DETECT_BEEP | OH_DETECT_COT;
-    if (!(lane->armed & trackers))
+    if (!(lane->armed & TRACKERS)) {
         memset(&lane->track, 0, sizeof lane->track);
+        watch->past_n[index] = 0;
+    }
     if (fresh & OH_DETECT_TONES)
         memset(&lane->cadence, 0, sizeof lane->cadence);
     if (fresh & OH_DETECT_SIT)
@@ -129,11 +171,15 @@ void oh_ear_arm(struct oh_ear *ear, int channel, uint32_t detectors) {
     if (fresh & OH_DETECT_BEEP)
         memset(&lane->beep, 0, sizeof lane->beep);
     if (fresh & OH_DETECT_SPEECH)
-        memset(&lane->speech, 0, sizeof lane->speech);
-    if (fresh & OH_DETECT_MUSIC)
+        clear(&watch->speech, sizeof watch->speech, index);
+    if (fresh & OH_DETECT_MUSIC) {
         memset(&lane->music, 0, sizeof lane->music);
-    if (fresh & OH_DETECT_LINE)
+        clear(&watch->music, sizeof watch->music, index);
+    }
+    if (fresh & OH_DETECT_LINE) {
         memset(&lane->line, 0, sizeof lane->line);
+        clear(&watch->line, sizeof watch->line, index);
+    }
     if (fresh & OH_DETECT_R2_FWD)
         memset(&lane->r2[0], 0, sizeof lane->r2[0]);
     if (fresh & OH_DETECT_R2_BWD)
@@ -247,15 +293,13 @@ static void raise_lost(struct oh_ear_call *call) {
     oh_ear_raise(call, &e, lane->lost_since);
 }
 
-/* Two hops of one lane. */
-static void hear(struct oh_ear *ear, struct oh_lane *lane, int index, const uint8_t *rows, int valid, int clipped, struct oh_sink *sink) {
-    lane->now += OH_FRAME_SAMPLES;
+/* A frame that is not good, or the first good one after lost ones. */
+static void mind_loss(struct oh_lane *lane, int32_t *hold, int valid, struct oh_sink *sink) {
     uint32_t end = (uint32_t)lane->now;
-    struct oh_ear_call call = {.lane = lane, .sink = sink};
-    call.ring = (struct oh_ring){rows, ear->law, index, 0};
     if (valid != OH_VALID_GOOD) {
         /* windows that reach into this frame are not to be trusted, nor (after a jump) those that reach across it */
         lane->hold_until = end + (valid == OH_VALID_OVERRUN ? 0 : OH_WINDOW) + (valid == OH_VALID_OVERRUN ? OH_HISTORY - OH_HOP : 0);
+        *hold = (int32_t)lane->hold_until;
         if (valid == OH_VALID_OVERRUN)
             oh_track_jump(&lane->track);
         if (valid == OH_VALID_MISSING && !lane->lost) {
@@ -263,87 +307,158 @@ static void hear(struct oh_ear *ear, struct oh_lane *lane, int index, const uint
             lane->lost_since = end - OH_FRAME_SAMPLES;
         }
     }
+    struct oh_ear_call call = {.lane = lane, .sink = sink};
     if (lane->lost && valid != OH_VALID_MISSING)
         raise_lost(&call);
-    if ((lane->armed & OH_DETECT_LINE) && valid == OH_VALID_GOOD && clipped >= 0)
-        oh_line_frame(&call, clipped);
-    for (int i = 0; i < 2; i++) {
-        struct oh_hop hop = {.spec = &ear->spectra[i], .lane = index, .t = end - (uint32_t)(1 - i) * OH_HOP};
-        hop.held = (int32_t)(lane->hold_until - hop.t) > 0;
-        hop.total = ear->spectra[i].total[index];
-        call.hop = &hop;
-        call.ring.next = (int)(ear->frames % OH_RING_FRAMES) * OH_FRAME_SAMPLES + (i + 1) * OH_HOP;
-        uint32_t armed = lane->armed;
-        struct oh_seg ended;
-        if (armed & (OH_DETECT_TONES | OH_DETECT_SIT | OH_DETECT_FAX | OH_DETECT_BEEP | OH_DETECT_COT)) {
-            call.track = oh_track_hop(&lane->track, &hop, &call.ring, &ended);
-            call.ended = &ended;
-            if (armed & OH_DETECT_SIT)
-                oh_sit_hop(&call);
-            if (armed & OH_DETECT_FAX)
-                oh_fax_hop(&call);
-            if (armed & OH_DETECT_COT)
-                oh_cot_hop(&call);
-            if (armed & OH_DETECT_TONES)
-                oh_cadence_hop(&call);
-            if (armed & OH_DETECT_BEEP)
-                oh_beep_hop(&call);
-        }
-        if (armed & OH_DETECT_DTMF)
-            oh_dtmf_hop(&call);
-        if (armed & OH_DETECT_SPEECH)
-            oh_speech_hop(&call);
-        if (armed & OH_DETECT_MUSIC)
-            oh_music_hop(&call);
-        if (armed & OH_DETECT_R2_FWD)
-            oh_r2_hop(&call, false);
-        if (armed & OH_DETECT_R2_BWD)
-            oh_r2_hop(&call, true);
-        if (armed & OH_DETECT_TTY)
-            oh_tty_hop(&call);
-        if (armed & OH_DETECT_LINE)
-            oh_line_hop(&call);
+}
+
+/* Fax and modem answer tones, with what the detector allows. */
+static bool like_modem(const struct oh_seg *s) {
+    return s->dhz[1] == 0 && ((s->dhz[0] >= 10500 && s->dhz[0] <= 11500) || (s->dhz[0] >= 20500 && s->dhz[0] <= 22600));
+}
+
+static bool like_continuity(const struct oh_seg *s) {
+    return s->dhz[1] == 0 && s->dhz[0] >= 19700 && s->dhz[0] <= 20400;
+}
+
+/* The detectors that share the tracker. Each is called only when its own first lines would not send it away. */
+static void hear_tones(struct oh_ear_call *call, struct oh_seg *ended, uint32_t armed, bool data) {
+    struct oh_lane *lane = call->lane;
+    const struct oh_track *k = &lane->track;
+    int saw = call->track = oh_track_hop(&lane->track, call->hop, &call->ring, ended);
+    call->ended = ended;
+    if (armed & OH_DETECT_SIT && (saw || lane->sit.said || (lane->sit.step && k->on)))
+        oh_sit_hop(call);
+    if (armed & OH_DETECT_FAX && (saw || data || lane->fax.said || lane->fax.v21 || (k->on && like_modem(&k->seg))))
+        oh_fax_hop(call);
+    if (armed & OH_DETECT_COT && (lane->cot.said || (k->on && like_continuity(&k->seg))))
+        oh_cot_hop(call);
+    if (armed & OH_DETECT_TONES && (saw || !lane->cadence.timed || (int32_t)(call->hop->t - lane->cadence.due) >= 0))
+        oh_cadence_hop(call);
+    if (armed & OH_DETECT_BEEP && (saw || lane->beep.pending))
+        oh_beep_hop(call);
+}
+
+/* A detector is in the middle of something and wants every hop. */
+static bool is_busy(const struct oh_lane *lane) {
+    uint32_t armed = lane->armed;
+    if (armed & REGISTER || ((armed & OH_DETECT_TTY) && (lane->tty.idle < 255 || lane->tty.on)))
+        return true;
+    if ((armed & OH_DETECT_DTMF) && (lane->dtmf.key || lane->dtmf.cand))
+        return true;
+    return (armed & TRACKERS) && (lane->track.on || lane->track.tries || lane->sit.said || lane->fax.said || lane->fax.v21 ||
+                                  lane->beep.pending || lane->cot.said);
+}
+
+/* When the cadence wants to look again. */
+static uint32_t next_look(const struct oh_lane *lane, uint32_t t) {
+    const struct oh_cadence *c = &lane->cadence;
+    if (!(lane->armed & OH_DETECT_TONES) || (!c->count && !c->reported))
+        return t + NEVER;
+    return c->timed ? c->due : t + OH_HOP;
+}
+
+/* One hop of one lane in which there is something to hear. */
+static void hear(struct oh_ear_call *call, struct group *group, const struct oh_seen *seen) {
+    struct oh_lane *lane = call->lane;
+    const struct oh_hop *h = call->hop;
+    uint32_t armed = lane->armed, bit = 1u << h->lane;
+    struct oh_seg ended;
+    bool wide = bit & (seen->held | seen->wake | group->busy);
+    if (wide || bit & (seen->tonal | seen->key | seen->data)) {
+        if (armed & TRACKERS && (wide || bit & (seen->tonal | seen->data)))
+            hear_tones(call, &ended, armed, bit & seen->data);
+        if (armed & OH_DETECT_DTMF && (lane->dtmf.key || lane->dtmf.cand || bit & (seen->key | seen->held)))
+            oh_dtmf_hop(call);
     }
+    if (armed & OH_DETECT_SPEECH) {
+        if (bit & seen->speech)
+            oh_speech_begin(call);
+        if (bit & seen->pause)
+            oh_speech_end(call);
+        if (bit & seen->silence)
+            oh_speech_silence(call);
+    }
+    if (armed & OH_DETECT_MUSIC && bit & seen->music)
+        oh_music_window(call);
+    if (armed & OH_DETECT_R2_FWD)
+        oh_r2_hop(call, false);
+    if (armed & OH_DETECT_R2_BWD)
+        oh_r2_hop(call, true);
+    if (armed & OH_DETECT_TTY && (lane->tty.idle < 255 || lane->tty.on || bit & seen->data))
+        oh_tty_hop(call);
+    if (armed & OH_DETECT_LINE) {
+        if (bit & seen->one_way)
+            oh_line_one_way(call);
+        if (bit & seen->line)
+            oh_line_second(call);
+    }
+    group->busy = (group->busy & ~bit) | (is_busy(lane) ? bit : 0);
+    group->watch.wake[h->lane] = (int32_t)next_look(lane, h->t);
+}
+
+/* Lanes of a group in which a detector has to look at this hop. */
+static uint32_t due(const struct group *group, const struct oh_seen *s) {
+    return group->busy | s->held | s->tonal | s->key | s->data | s->wake | s->speech | s->pause | s->silence | s->music | s->one_way |
+           s->line;
 }
 
 void oh_ear_frame(struct oh_ear *ear, const void *rx, const uint8_t *valid, struct oh_sink *sink) {
-    for (int group = 0; group < ear->groups; group++) {
-        int first = group * OH_LANES;
+    for (int number = 0; number < ear->groups; number++) {
+        int first = number * OH_LANES;
         int lanes = ear->channels - first < OH_LANES ? ear->channels - first : OH_LANES;
         struct oh_lane *lane = &ear->lanes[first];
-        uint32_t armed = 0;
-        for (int i = 0; i < lanes; i++)
+        struct group *group = &ear->watched[number];
+        uint32_t armed = 0, listening = 0;
+        for (int i = 0; i < lanes; i++) {
+            lane[i].now += OH_FRAME_SAMPLES;
             armed |= lane[i].armed;
+            listening |= (lane[i].armed ? 1u : 0) << i;
+        }
         if (!armed) {
             for (int i = 0; i < lanes; i++)
-                lane[i].now += OH_FRAME_SAMPLES;
+                group->watch.t[i] += OH_FRAME_SAMPLES;
             continue;
         }
-        uint8_t *rows = frame_rows(ear, group, ear->frames);
-        gather(ear, group, rx, rows);
-        for (int i = 0; valid && i < lanes; i++)
-            if (valid[first + i] == OH_VALID_MISSING)
-                write_idle(ear, rows, i, OH_FRAME_SAMPLES);
-        int clipped[OH_LANES] = {0};
+        uint8_t *rows = frame_rows(ear, number, ear->frames);
+        gather(ear, number, rx, rows);
         bool counted = armed & OH_DETECT_LINE && ear->frames % CLIP_FRAMES == 0;
-        if (counted)
+        for (int i = 0; i < lanes; i++) {
+            int state = valid ? valid[first + i] : OH_VALID_GOOD;
+            if (state == OH_VALID_MISSING)
+                write_idle(ear, rows, i, OH_FRAME_SAMPLES);
+            if (lane[i].armed && (state != OH_VALID_GOOD || lane[i].lost))
+                mind_loss(&lane[i], &group->watch.hold[i], state, sink);
+        }
+        if (counted) {
+            int clipped[OH_LANES] = {0};
             count_clipped(ear, rows, clipped);
-        uint8_t *older = frame_rows(ear, group, ear->frames + OH_RING_FRAMES - 2);
+            for (int i = 0; i < lanes; i++)
+                group->watch.line.clipped_frames[i] += clipped[i] >= 4 && (!valid || valid[first + i] == OH_VALID_GOOD);
+        }
+        uint8_t *older = frame_rows(ear, number, ear->frames + OH_RING_FRAMES - 2);
         struct oh_kernel_in in = {.law = ear->law, .now = rows};
         in.older = older + (size_t)(2 * OH_FRAME_SAMPLES - OH_HISTORY) * OH_LANES * ear->sample_bytes;
-        in.old = frame_rows(ear, group, ear->frames + OH_RING_FRAMES - 1);
+        in.old = frame_rows(ear, number, ear->frames + OH_RING_FRAMES - 1);
         ear->kernel(&in, ear->spectra);
-        const uint8_t *all = frame_rows(ear, group, 0);
-        for (int i = 0; i < lanes; i++) {
-            if (lane[i].armed)
-                hear(ear, &lane[i], i, all, valid ? valid[first + i] : OH_VALID_GOOD, counted ? clipped[i] : -1, sink);
-            else
-                lane[i].now += OH_FRAME_SAMPLES;
+        const uint8_t *all = frame_rows(ear, number, 0);
+        for (int hop = 0; hop < 2; hop++) {
+            struct oh_seen seen;
+            ear->watch(&ear->spectra[hop], &group->watch, &seen);
+            for (uint32_t rest = listening & due(group, &seen); rest; rest &= rest - 1) {
+                int i = __builtin_ctz(rest);
+                struct oh_hop h = {.spec = &ear->spectra[hop], .watch = &group->watch, .lane = i, .t = (uint32_t)group->watch.t[i]};
+                h.held = seen.held >> i & 1;
+                h.total = ear->spectra[hop].total[i];
+                struct oh_ear_call call = {.lane = &lane[i], .hop = &h, .sink = sink};
+                call.ring = (struct oh_ring){all, ear->law, i, (int)(ear->frames % OH_RING_FRAMES) * OH_FRAME_SAMPLES + (hop + 1) * OH_HOP};
+                hear(&call, group, &seen);
+            }
         }
         if (armed & OH_DETECT_ANSWER)
-            oh_answers_frame(&ear->answers, group, lane, lanes, ear->spectra, sink);
+            oh_answers_frame(&ear->answers, number, lane, lanes, ear->spectra, sink);
         if ((armed & OH_DETECT_ANNOUNCE) && ear->announcer)
-            oh_announcer_frame(ear->announcer, group, lane, lanes, valid ? valid + first : NULL, ear->spectra, sink);
+            oh_announcer_frame(ear->announcer, number, lane, lanes, valid ? valid + first : NULL, ear->spectra, sink);
     }
     ear->frames++;
 }

@@ -9,21 +9,24 @@
 
 #include "kernels.h"
 #include "offhook.h"
+#include "watch.h"
 
 struct isa {
     const char *name;
     oh_kernel_fn *kernel;
     oh_transpose_fn *transpose;
+    oh_watch_fn *watch;
 };
 
 #if defined(__x86_64__)
-static const struct isa builds[] = {{"avx512", oh_kernel_avx512, oh_transpose_avx512},
-                                    {"avx2", oh_kernel_avx2, oh_transpose_avx2},
-                                    {"base", oh_kernel_base, oh_transpose_base}};
+static const struct isa builds[] = {{"avx512", oh_kernel_avx512, oh_transpose_avx512, oh_watch_avx512},
+                                    {"avx2", oh_kernel_avx2, oh_transpose_avx2, oh_watch_avx2},
+                                    {"base", oh_kernel_base, oh_transpose_base, oh_watch_base}};
 #elif defined(__aarch64__)
-static const struct isa builds[] = {{"neon", oh_kernel_base, oh_transpose_base}, {"base", oh_kernel_base, oh_transpose_base}};
+static const struct isa builds[] = {{"neon", oh_kernel_base, oh_transpose_base, oh_watch_base},
+                                    {"base", oh_kernel_base, oh_transpose_base, oh_watch_base}};
 #else
-static const struct isa builds[] = {{"base", oh_kernel_base, oh_transpose_base}};
+static const struct isa builds[] = {{"base", oh_kernel_base, oh_transpose_base, oh_watch_base}};
 #endif
 enum { BUILDS = sizeof builds / sizeof builds[0] };
 
@@ -88,4 +91,8 @@ oh_kernel_fn *oh_kernel_chosen(void) {
 
 oh_transpose_fn *oh_transpose_chosen(void) {
     return current()->transpose;
+}
+
+oh_watch_fn *oh_watch_chosen(void) {
+    return current()->watch;
 }

@@ -8,7 +8,9 @@
 #define OH_VEC       8
 #define OH_KERNEL    oh_kernel_avx2
 #define OH_TRANSPOSE oh_transpose_avx2
+#define OH_WATCH     oh_watch_avx2
 #include "kernels_body.h"
+#include "watch_body.h"
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif

@@ -8,6 +8,7 @@
 #include "dsp.h"
 #include "ear.h"
 #include "kernels.h"
+#include "watch.h"
 
 #define OH_RING_FRAMES 7 /* 140 ms of audio are kept for a closer look */
 #define OH_MS          8 /* samples in 1 ms */
@@ -15,6 +16,7 @@
 /* One hop of one channel. */
 struct oh_hop {
     const struct oh_spectrum *spec;
+    struct oh_watch *watch;
     int lane;
     uint32_t t; /* sample count at the end of its window */
     bool held;  /* the window holds lost, concealed or stale samples: keep time, decide nothing */
@@ -80,8 +82,6 @@ struct oh_track {
     uint32_t last_end;    /* end of the tone before */
     struct oh_seg before; /* that tone */
     float before_level;
-    float past[8]; /* totals of the last hops, that of time t at t / OH_HOP % 8 */
-    uint8_t past_n;
 };
 
 /* What the tracker saw in this hop. */
@@ -145,30 +145,14 @@ struct oh_beep_state {
     uint16_t note; /* pitch of the last one, tenths of 1 Hz */
 };
 
-struct oh_speech {
-    float floor, least, fast; /* in use, of the running 0.64 s, of those before */
-    float level, level_n;
-    uint32_t onset, last, silence_from;
-    uint8_t warm;   /* hops heard, up to 4 */
-    uint8_t tick;   /* hops of the running 0.64 s */
-    uint8_t active; /* active hops in a row */
-    uint8_t voiced; /* of these, no tone */
-    uint8_t on;
-    uint8_t quiet; /* hops without speech */
-    uint16_t seconds;
-};
-
+/* The rest of music and line is kept for all lanes at once, see watch.h; that of speech altogether. */
 struct oh_music_state {
-    uint16_t hops, loud, steady, tonal, flips; /* of the running second */
-    int16_t k, note_k, run;                    /* peak, last steady one, hops at the peak */
-    uint8_t windows, off, on;
-    uint32_t started, onset;
+    uint8_t off, on;
+    uint32_t onset;
 };
 
 struct oh_line_state {
-    uint16_t hops, idle_hops, clipped_frames;
     uint8_t faults; /* bits 1 << enum oh_line_fault */
-    float dc, hum, quiet;
 };
 
 struct oh_r2_state {
@@ -201,7 +185,6 @@ struct oh_lane {
     struct oh_dtmf dtmf;
     struct oh_fax fax;
     struct oh_beep_state beep;
-    struct oh_speech speech;
     struct oh_music_state music;
     struct oh_line_state line;
     struct oh_r2_state r2[2];
@@ -255,14 +238,15 @@ void oh_sit_hop(const struct oh_ear_call *call);
 void oh_dtmf_hop(const struct oh_ear_call *call);
 void oh_fax_hop(const struct oh_ear_call *call);
 void oh_beep_hop(const struct oh_ear_call *call);
-void oh_speech_hop(const struct oh_ear_call *call);
-void oh_music_hop(const struct oh_ear_call *call);
+void oh_speech_begin(const struct oh_ear_call *call);
+void oh_speech_end(const struct oh_ear_call *call);
+void oh_speech_silence(const struct oh_ear_call *call);
+void oh_music_window(const struct oh_ear_call *call);
 void oh_r2_hop(const struct oh_ear_call *call, bool backward);
 void oh_tty_hop(const struct oh_ear_call *call);
 void oh_cot_hop(const struct oh_ear_call *call);
-void oh_line_hop(const struct oh_ear_call *call);
-/* One frame in four: how many of its 160 samples were at the law's limit. */
-void oh_line_frame(const struct oh_ear_call *call, int clipped);
+void oh_line_one_way(const struct oh_ear_call *call);
+void oh_line_second(const struct oh_ear_call *call);
 
 /* Row of the lane's plan that carries this tone, 255 when none. */
 uint8_t oh_plan_row(const oh_tone_plan *plan, int tone);

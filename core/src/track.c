@@ -279,18 +279,20 @@ float oh_track_hz(const struct oh_track *k) {
 }
 
 /* When the sound began: from the totals of the hops over the edge. now: time of this hop, first: of the first tonal one. */
-static uint32_t onset(const struct oh_track *k, uint32_t now, uint32_t first) {
+static uint32_t onset(const struct oh_track *k, const struct oh_hop *h, uint32_t first) {
+    const struct oh_watch *w = h->watch;
+    int past = w->past_n[h->lane];
     float before = 1e9f;
-    for (int i = 0; i < k->past_n; i++)
-        before = oh_minf(before, k->past[(now / OH_HOP - (uint32_t)i) % 8]);
+    for (int i = 0; i < past; i++)
+        before = oh_minf(before, w->past[(w->hops - (uint32_t)i) % OH_PAST][h->lane]);
     float best = 1;
     uint32_t at = first - (uint32_t)OH_WINDOW / 2;
     bool found = false;
-    for (int i = 0; i < k->past_n; i++) {
-        uint32_t t = now - (uint32_t)i * OH_HOP;
+    for (int i = 0; i < past; i++) {
+        uint32_t t = h->t - (uint32_t)i * OH_HOP;
         if ((int32_t)(t - (first - 2 * OH_HOP)) < 0)
             break;
-        float a = oh_sqrtf(oh_maxf(k->past[t / OH_HOP % 8] - before, 0) / k->level);
+        float a = oh_sqrtf(oh_maxf(w->past[(w->hops - (uint32_t)i) % OH_PAST][h->lane] - before, 0) / k->level);
         if (oh_absf(a - 0.5f) < best && a > 0.04f && a < 0.96f) {
             best = oh_absf(a - 0.5f);
             at = t - (uint32_t)(filled(a) * OH_WINDOW);
@@ -324,7 +326,7 @@ static void begin(struct oh_track *k, const struct oh_hop *h) {
     k->off_ratio = 2;
     memset(&k->seg, 0, sizeof k->seg);
     k->seg.flags = OH_SEG_TONE;
-    k->seg.start = onset(k, h->t, h->t - 2 * OH_HOP);
+    k->seg.start = onset(k, h, h->t - 2 * OH_HOP);
     k->seg.end = h->t;
 }
 
@@ -353,7 +355,7 @@ static void follow(struct oh_track *k, const struct oh_hop *h, float w, float hz
         /* the window was still filling: only now is the level known, and with it the edge */
         uint32_t start = k->seg.start;
         k->level = oh_maxf(w, k->level);
-        k->seg.start = onset(k, h->t, k->seg.end - 2 * OH_HOP);
+        k->seg.start = onset(k, h, k->seg.end - 2 * OH_HOP);
         choose_ranges(k, h);
         k->level = ranges_power(h, k);
         k->level_n = 1;
@@ -402,21 +404,16 @@ void oh_track_jump(struct oh_track *k) {
     if (k->on)
         k->seg.flags |= OH_SEG_CUT | OH_SEG_FUZZY;
     k->tries = 0;
-    k->past_n = 0;
 }
 
 int oh_track_hop(struct oh_track *k, const struct oh_hop *h, const struct oh_ring *ring, struct oh_seg *ended) {
     int saw = OH_TRACK_NONE;
     if (h->held) {
         k->tries = 0;
-        k->past_n = 0;
         if (k->on)
             k->seg.flags |= OH_SEG_FUZZY;
         return saw;
     }
-    k->past[h->t / OH_HOP % 8] = h->total;
-    k->past_n = (uint8_t)(k->past_n < 8 ? k->past_n + 1 : 8);
-
     bool is_tonal = tonal(h);
     float hz = is_tonal ? oh_hop_hz(h, h->spec->k1[h->lane]) : 0;
     bool louder = false;
