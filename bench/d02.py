@@ -22,7 +22,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from bench.report import machine
+from offhook.cli.bench import machine
 from offhook.clock import run_virtual
 from offhook.config import Settings
 from offhook.messages import CampaignSpec
@@ -32,7 +32,7 @@ SCENARIO = Path(__file__).parents[1] / "examples" / "scenarios" / "throughput.to
 START = dt.datetime(2026, 3, 2, 1, tzinfo=dt.UTC)
 CALL_S = 60.0
 RAMP_S = 10.0
-"""240 calls at 50 a second, and a little more."""
+"""240 calls at 50 a second, and a little more; whole minutes from then on hold whole rounds of calls."""
 
 
 def settings(folder: Path, *, audio: bool) -> Settings:
@@ -57,7 +57,7 @@ def numbers(folder: Path, count: int) -> Path:
 def campaign() -> CampaignSpec:
     """A notice; the callee says when the call ends, so a key is waited for until then."""
     with resources.as_file(resources.files("offhook_drivers").joinpath("clips", "prompt-zh-notice.wav")) as prompt:
-        return CampaignSpec(name="d02", prompt=str(prompt), dtmf={"1": "yes"}, dtmf_wait_ms=60_000)
+        return CampaignSpec(name="d02", prompt=str(prompt), calls_per_second=50, dtmf={"1": "yes"}, dtmf_wait_ms=60_000)
 
 
 async def measure(folder: Path, minutes: float) -> dict[str, Any]:

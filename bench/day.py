@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.d02 import START, campaign, numbers, settings
-from bench.report import machine
+from offhook.cli.bench import machine
 from offhook.clock import run_virtual
 from offhook.node import Node
 

@@ -114,15 +114,18 @@ def channels(
     frames = lines(count, round(seconds / TICK_S))
     with _engine(count, plan) as engine:
         _run(engine, frames, min(10, len(frames)))  # warm
-        ours, theirs = [], []
+        ours, theirs, complete = [], [], []
         peer_channels = min(count, 120)
-        peer = _peer(peer_channels)
+        peer = _peer(peer_channels, plan)
         for _ in range(repeats):
             _, cpu = _run(engine, frames, len(frames))
             ours.append(count * TICK_S * len(frames) / (sum(cpu) / 1e9))
             if peer is not None:
-                theirs.append(peer_channels * TICK_S * len(frames) / peer.run(frames[:, :peer_channels]))
+                tones, more = peer.run(frames[:, :peer_channels])
+                theirs.append(peer_channels * TICK_S * len(frames) / tones)
+                complete.append(peer_channels * TICK_S * len(frames) / (tones + more))
         stats = engine.stats()
+        peer_tones = f"super_tone_rx, {peer.tones} tones of {peer.pitches} pitches" if peer is not None else ""
         if peer is not None:
             peer.close()
     found = {
@@ -132,7 +135,10 @@ def channels(
         "spandsp_channels_per_core_best": round(max(theirs)) if theirs else None,
         "ratio_spandsp": round(statistics.median(ours) / statistics.median(theirs), 2) if theirs else None,
         "detectors": [one.name.lower() for one in Detect if one.name and one & Profile.ALL],
-        "spandsp_detectors": ["super_tone_rx, 6 tones", "dtmf_rx"] if theirs else None,
+        "spandsp_detectors": [peer_tones, "dtmf_rx"] if theirs else None,
+        "spandsp_complete_channels_per_core": round(statistics.median(complete)) if complete else None,
+        "ratio_spandsp_complete": round(statistics.median(ours) / statistics.median(complete), 2) if complete else None,
+        "spandsp_complete_detectors": [peer_tones, "dtmf_rx", "modem_connect_tones_rx CNG", "CED"] if complete else None,
         "plan": plan,
         "channels": count,
         "seconds": seconds,
@@ -160,18 +166,22 @@ def channels(
                 "libspandsp",
                 found["spandsp_channels_per_core"],
                 found["spandsp_channels_per_core_best"],
-                "super_tone_rx with 6 tones, dtmf_rx",
+                f"{peer_tones}; dtmf_rx",
             )
         )
+        rows.append(("libspandsp", found["spandsp_complete_channels_per_core"], round(max(complete)), "the same, CNG and CED"))
     print_rows(("", "channels per core", "best", "detectors"), rows, right=("channels per core", "best"))
-    print(f"{found['ratio_spandsp']} times libspandsp" if theirs else "libspandsp is not installed (Debian: libspandsp2); no comparison")
+    if theirs:
+        print(f"{found['ratio_spandsp']} times libspandsp's tones and keys, {found['ratio_spandsp_complete']} times its complete set")
+    else:
+        print("libspandsp is not installed (Debian: libspandsp2); no comparison")
 
 
-def _peer(count: int) -> Any:
+def _peer(count: int, plan: str) -> Any:
     from offhook.cli.spandsp import Spandsp
 
     try:
-        return Spandsp(count)
+        return Spandsp(count, plan)
     except OSError:
         return None
 
