@@ -4,6 +4,7 @@
     python -m bench.pacing run --part hard --seeds 5
     python -m bench.pacing tables                 # writes the tables into docs/pacing.md and the plots into docs/img
     python -m bench.pacing speed                  # time of a decision and of a shift
+    python -m bench.pacing optimum --answer-s 15  # what the memoryless model allows at best, when people answer after 15 s on average
 
 Every run is one line of ``build/pacing.jsonl``, named by policy, shift and seed. A change of the policies calls for a new file.
 """
@@ -78,16 +79,12 @@ def hard(name: str) -> Scenario:
 
 def wanted(part: str, seeds: int, policies: Sequence[str]) -> Iterator[tuple[str, str, int]]:
     """Yield policy, shift and seed of every run, the engine's own policy first and seed by seed, so that a stopped sweep is of use."""
-    for policy in sorted(policies, key=lambda p: p != OURS):
-        for seed in range(1, seeds + 1):
-            if part in ("all", "hard"):
-                for name in HARD:
-                    if policy in (OURS, "progressive", "level, average", "sum of weights"):
-                        yield policy, name, seed
+    for seed in range(1, seeds + 1):
+        for policy in sorted(policies, key=lambda p: p != OURS):
+            if part in ("all", "hard") and policy in (OURS, "progressive", "level, average", "sum of weights"):
+                yield from ((policy, name, seed) for name in HARD)
             if part in ("all", "steady"):
-                for share in SHARES:
-                    for team in TEAMS:
-                        yield policy, f"{team}/{share:g}", seed
+                yield from ((policy, f"{team}/{share:g}", seed) for share in SHARES for team in TEAMS)
 
 
 def run(policy: str, shift: str, seed: int, **kwargs: Any) -> Report:
@@ -233,6 +230,52 @@ def frontier(runs: Sequence[dict[str, Any]], image: Path) -> None:
     plt.close(figure)
 
 
+def optimum(
+    agents: int, share: float, answer_s: float, handling_s: float = 140.0, limit: float = 0.03, rounds: int = 4000
+) -> tuple[float, float]:
+    """Return utilisation and abandoned share of the best policy in a world without memory.
+
+    Talk with wrap-up is exponential with mean *handling_s*. A call ends after an exponential time with mean *answer_s* and is then a person
+    with chance *share*; a person who meets no free agent is abandoned at once. Value iteration over free agents and calls in flight,
+    with a price on an abandoned call that is raised until the limit is kept. Two policies are not mixed, so the share may end up under it.
+    """
+    most = min(400, int(3.0 + 1.6 * agents / share / max(1.0, handling_s / answer_s / 3)))
+    free, calls = np.arange(agents + 1)[:, None], np.arange(most + 1)[None, :]
+    ends, comes = (agents - free) / handling_s, calls / answer_s
+    total = agents / handling_s + most / answer_s
+    stay = 1.0 - (ends + comes) / total
+    busy = np.broadcast_to((agents - free) / total, stay.shape)
+    fewer, freed = np.maximum(calls - 1, 0), np.minimum(free + 1, agents)
+    taken, lost = np.maximum(free - 1, 0), (free == 0) & (calls > 0)
+
+    def step(v: np.ndarray, gain: np.ndarray, per_loss: float) -> np.ndarray:
+        arrives = share * v[taken, fewer] + (1 - share) * v[free, fewer] + share * per_loss * lost
+        return np.asarray(gain + (ends * v[freed, calls] + comes * arrives) / total + stay * v)
+
+    low, high, best = 10.0, 5000.0, (0.0, 0.0)
+    for _ in range(9):
+        price = math.sqrt(low * high)
+        value, talk, gone = (np.zeros(stay.shape) for _ in range(3))
+        rates = (0.0, 0.0)
+        for _ in range(rounds):
+            kept = step(value, busy, -price)
+            talk, gone = step(talk, busy, 0.0), step(gone, np.zeros(stay.shape), 1.0)
+            # Launching is at once: the best of this many calls and of any more.
+            backwards = kept[:, ::-1]
+            top = np.maximum.accumulate(backwards, axis=1)
+            at = np.maximum.accumulate(np.where(backwards >= top, calls, 0), axis=1)[:, ::-1]
+            where = most - at
+            value, talk, gone = top[:, ::-1], np.take_along_axis(talk, where, 1), np.take_along_axis(gone, where, 1)
+            rates = (float(talk[agents, 0]) * total, float(gone[agents, 0]) * total)
+            value, talk, gone = (x - x[agents, 0] for x in (value, talk, gone))
+        abandoned = rates[1] / max(1e-12, rates[0] / handling_s + rates[1])
+        if abandoned > limit:
+            low = price
+        else:
+            high, best = price, (rates[0] / agents, abandoned)
+    return best
+
+
 def speed() -> dict[str, float]:
     """Return how long decisions and shifts take."""
     big = parse({"shift": {"hours": 1.0, "lines": 240}, "list": {"person": 0.25}, "agents": {"group": [{"count": 200}]}})
@@ -255,16 +298,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m bench.pacing", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("run", "tables", "speed"))
+    parser.add_argument("what", choices=("run", "tables", "speed", "optimum"))
     parser.add_argument("--file", type=Path, default=ROOT / "build" / "pacing.jsonl")
     parser.add_argument("--part", choices=("all", "steady", "hard"), default="all")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--policy", choices=[p.strip("*") for p in POLICIES], action="append")
+    parser.add_argument("--agents", type=int, action="append", help="of optimum; 5, 10 and 20 without it")
+    parser.add_argument("--answer-s", type=float, default=15.0, help="of optimum; mean time from launch to the verdict of a person")
     args = parser.parse_args()
     if args.what == "run":
         sweep(args.file, args.part, args.seeds, [p for p in POLICIES if not args.policy or p.strip("*") in args.policy])
     elif args.what == "tables":
         write(args.file)
+    elif args.what == "optimum":
+        for share in SHARES:
+            for agents in args.agents or (5, 10, 20):
+                utilisation, abandoned = optimum(agents, share, args.answer_s)
+                print(f"{agents} agents, {100 * share:g} %: {100 * utilisation:.1f} at {100 * abandoned:.2f} % abandoned", flush=True)
     else:
         print(json.dumps(speed(), indent=2))
 

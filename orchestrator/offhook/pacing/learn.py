@@ -104,7 +104,7 @@ class AnswerModel:
         """Take in what happened since the last decision; *launched* calls are read off the state's total."""
         people = 0
         for event in state.events:
-            if event.kind is EventKind.OUTCOME:
+            if event.kind == EventKind.OUTCOME:
                 people += self._take(event)
         t = state.t
         if self._t is None or self._dialled is None:
@@ -132,7 +132,7 @@ class AnswerModel:
     def _take(self, event: PacingEvent) -> int:
         fresh = self._fresh
         self._since_build += 1
-        if event.outcome is Outcome.PERSON:
+        if event.outcome == Outcome.PERSON:
             fresh["sp"].append(event.setup_s)
             fresh["rp"].append(event.ring_s)
             fresh["dp"].append(event.detect_s)
@@ -283,9 +283,9 @@ class AgentModel:
     def update(self, state: PacingState) -> None:
         """Take in the talks and wrap-ups that ended."""
         for event in state.events:
-            if event.kind is EventKind.TALK_END:
+            if event.kind == EventKind.TALK_END:
                 self._learn(self._talks, event, self._talk_mean, 1.2)
-            elif event.kind is EventKind.WRAP_END and event.seconds > 0.05:
+            elif event.kind == EventKind.WRAP_END and event.seconds > 0.05:
                 self._learn(self._wraps, event, self._wrap_mean, 2.8)
         if self._since_build >= self._build_at:
             self._build()

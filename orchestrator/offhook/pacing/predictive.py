@@ -251,7 +251,7 @@ class Predictive(Paced):
         if self.target not in ("contact", "wait") or self.target_value is None:
             return
         keep = 1.0 - self.tick_s / 300.0
-        connects = sum(1 for event in state.events if event.kind is EventKind.TALK_END)
+        connects = sum(1 for event in state.events if event.kind == EventKind.TALK_END)
         for i, x in enumerate((counted.ready, counted.talking, connects)):
             self._seen[i] = self._seen[i] * keep + x
         ready, talking, ended = self._seen

@@ -61,8 +61,8 @@ class AdaptiveLevel(Paced):
         while self._samples[0][0] < t - 60:
             self._samples.popleft()
         for event in state.events:
-            if event.kind is EventKind.ABANDONED or (event.kind is EventKind.OUTCOME and event.outcome is Outcome.PERSON):
-                self._recent.append((event.t, event.kind is EventKind.ABANDONED))
+            if event.kind == EventKind.ABANDONED or (event.kind == EventKind.OUTCOME and event.outcome == Outcome.PERSON):
+                self._recent.append((event.t, event.kind == EventKind.ABANDONED))
         while self._recent and self._recent[0][0] < t - 60:
             self._recent.popleft()
         if t >= self._next:
@@ -112,12 +112,12 @@ class WeightSum(Paced):
     def want(self, state: PacingState, counted: Counted) -> int:
         """Return the agents free by the end of the window, over the answer rate, less the calls in flight."""
         for event in state.events:
-            if event.kind is EventKind.TALK_END:
+            if event.kind == EventKind.TALK_END:
                 self._talk[event.agent] = event.seconds
-            elif event.kind is EventKind.WRAP_END:
+            elif event.kind == EventKind.WRAP_END:
                 self._lengths.append(self._talk.pop(event.agent, 0.0) + event.seconds)
-            elif event.kind is EventKind.OUTCOME:
-                self._people = self._people * 0.998 + (event.outcome is Outcome.PERSON)
+            elif event.kind == EventKind.OUTCOME:
+                self._people = self._people * 0.998 + (event.outcome == Outcome.PERSON)
                 self._calls = self._calls * 0.998 + 1
         if self._next is None or state.t >= self._next:
             if self._next is not None and state.people > 20:
