@@ -23,7 +23,7 @@ enum {
 
 struct group {
     struct oh_watch watch;
-    uint32_t busy; /* lanes on which a detector is in the middle of something */
+    uint32_t busy, tracking; /* lanes on which a detector is in the middle of something */
 };
 
 struct oh_ear {
@@ -127,6 +127,7 @@ static void clear(void *rows, size_t bytes, int lane) {
 /* The lane's detectors are to look at the next hop, whatever it holds. */
 static void rouse(struct oh_ear *ear, int channel) {
     ear->watched[channel / OH_LANES].busy |= 1u << channel % OH_LANES;
+    ear->watched[channel / OH_LANES].tracking |= 1u << channel % OH_LANES;
 }
 
 void oh_ear_reset(struct oh_ear *ear, int channel, const oh_tone_plan *plan, uint32_t detectors) {
@@ -339,13 +340,15 @@ static void hear_tones(struct oh_ear_call *call, struct oh_seg *ended, uint32_t 
         oh_beep_hop(call);
 }
 
-/* A detector is in the middle of something and wants every hop. */
+/* Every hop counts: a detector that does not share the tracker, or one that does, is in the middle of something. */
 static bool is_busy(const struct oh_lane *lane) {
     uint32_t armed = lane->armed;
-    if (armed & REGISTER || ((armed & OH_DETECT_TTY) && (lane->tty.idle < 255 || lane->tty.on)))
-        return true;
-    if ((armed & OH_DETECT_DTMF) && (lane->dtmf.key || lane->dtmf.cand))
-        return true;
+    return armed & REGISTER || ((armed & OH_DETECT_TTY) && (lane->tty.idle < 255 || lane->tty.on)) ||
+           ((armed & OH_DETECT_DTMF) && (lane->dtmf.key || lane->dtmf.cand));
+}
+
+static bool is_tracking(const struct oh_lane *lane) {
+    uint32_t armed = lane->armed;
     return (armed & TRACKERS) && (lane->track.on || lane->track.tries || lane->sit.said || lane->fax.said || lane->fax.v21 ||
                                   lane->beep.pending || lane->cot.said);
 }
@@ -364,13 +367,12 @@ static void hear(struct oh_ear_call *call, struct group *group, const struct oh_
     const struct oh_hop *h = call->hop;
     uint32_t armed = lane->armed, bit = 1u << h->lane;
     struct oh_seg ended;
-    bool wide = bit & (seen->held | seen->wake | group->busy);
-    if (wide || bit & (seen->tonal | seen->key | seen->data)) {
-        if (armed & TRACKERS && (wide || bit & (seen->tonal | seen->data)))
-            hear_tones(call, &ended, armed, bit & seen->data);
-        if (armed & OH_DETECT_DTMF && (lane->dtmf.key || lane->dtmf.cand || bit & (seen->key | seen->held)))
-            oh_dtmf_hop(call);
+    if (armed & TRACKERS && bit & (seen->held | seen->wake | seen->tonal | seen->data | group->tracking)) {
+        hear_tones(call, &ended, armed, bit & seen->data);
+        group->tracking = (group->tracking & ~bit) | (is_tracking(lane) ? bit : 0);
     }
+    if (armed & OH_DETECT_DTMF && (lane->dtmf.key || lane->dtmf.cand || bit & (seen->key | seen->held)))
+        oh_dtmf_hop(call);
     if (armed & OH_DETECT_SPEECH) {
         if (bit & seen->speech)
             oh_speech_begin(call);
@@ -399,8 +401,24 @@ static void hear(struct oh_ear_call *call, struct group *group, const struct oh_
 
 /* Lanes of a group in which a detector has to look at this hop. */
 static uint32_t due(const struct group *group, const struct oh_seen *s) {
-    return group->busy | s->held | s->tonal | s->key | s->data | s->wake | s->speech | s->pause | s->silence | s->music | s->one_way |
-           s->line;
+    return group->busy | group->tracking | s->held | s->tonal | s->key | s->data | s->wake | s->speech | s->pause | s->silence | s->music |
+           s->one_way | s->line;
+}
+
+/* With thousands of channels nothing is in the cache any more: bring the next group in while this one is worked on. */
+static void fetch(const struct oh_ear *ear, int number, const uint8_t *rx) {
+    const size_t line = 64, frame = (size_t)OH_FRAME_SAMPLES * OH_LANES * ear->sample_bytes;
+    if (ear->layout == OH_LAYOUT_CHANNEL && (number + 1) * OH_LANES <= ear->channels)
+        for (size_t i = 0; i < frame; i += line)
+            __builtin_prefetch(rx + (size_t)number * frame + i);
+    const uint8_t *old = frame_rows(ear, number, ear->frames + OH_RING_FRAMES - 1);
+    for (size_t i = 0; i < frame; i += line)
+        __builtin_prefetch(old + i);
+    const uint8_t *watch = (const uint8_t *)&ear->watched[number];
+    for (size_t i = 0; i < sizeof(struct group); i += line)
+        __builtin_prefetch(watch + i, 1);
+    for (int i = 0; i < OH_LANES; i++)
+        __builtin_prefetch(&ear->lanes[number * OH_LANES + i], 1);
 }
 
 void oh_ear_frame(struct oh_ear *ear, const void *rx, const uint8_t *valid, struct oh_sink *sink) {
@@ -420,6 +438,8 @@ void oh_ear_frame(struct oh_ear *ear, const void *rx, const uint8_t *valid, stru
                 group->watch.t[i] += OH_FRAME_SAMPLES;
             continue;
         }
+        if (number + 1 < ear->groups)
+            fetch(ear, number + 1, rx);
         uint8_t *rows = frame_rows(ear, number, ear->frames);
         gather(ear, number, rx, rows);
         bool counted = armed & OH_DETECT_LINE && ear->frames % CLIP_FRAMES == 0;

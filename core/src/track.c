@@ -349,7 +349,7 @@ static void count(struct oh_track *k) {
 }
 
 static void follow(struct oh_track *k, const struct oh_hop *h, float w, float hz) {
-    float f = k->k[1] >= 0 ? oh_hop_hz(h, k->k[0]) : hz > 0 ? hz : oh_hop_hz(h, h->spec->k1[h->lane]);
+    float f = k->k[1] >= 0 ? oh_hop_hz(h, k->k[0]) : hz > 0 ? hz : h->watch->hz[h->lane];
     k->hops = (uint8_t)(k->hops < 255 ? k->hops + 1 : 255);
     if (k->hops < 2) {
         /* the window was still filling: only now is the level known, and with it the edge */
@@ -371,7 +371,7 @@ static void follow(struct oh_track *k, const struct oh_hop *h, float w, float hz
     k->wait_f[0] = f;
     k->wait_f[1] = k->k[1] >= 0 ? oh_hop_hz(h, k->k[1]) : 0;
     k->wait_purity = oh_minf(w / h->total, 1);
-    k->wait_width = k->k[1] < 0 ? oh_hop_width(h, h->spec->k1[h->lane]) : 0.333f;
+    k->wait_width = k->k[1] < 0 ? h->watch->width[h->lane] : 0.333f;
 }
 
 /* The hop nearest to half amplitude tells when the tone ended. */
@@ -415,7 +415,7 @@ int oh_track_hop(struct oh_track *k, const struct oh_hop *h, const struct oh_rin
         return saw;
     }
     bool is_tonal = tonal(h);
-    float hz = is_tonal ? oh_hop_hz(h, h->spec->k1[h->lane]) : 0;
+    float hz = is_tonal ? h->watch->hz[h->lane] : 0;
     bool louder = false;
     if (k->on) {
         float w = ranges_power(h, k);

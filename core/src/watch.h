@@ -11,12 +11,13 @@
 #define OH_PAST 8 /* hops */
 
 struct oh_watch {
-    int32_t t[OH_LANES];           /* samples since reset, of the end of the hop in work: the low 32 bits */
-    int32_t hold[OH_LANES];        /* windows that end before are held */
-    int32_t wake[OH_LANES];        /* a detector wants to look again then */
-    uint32_t hops;                 /* of the group */
-    float past[OH_PAST][OH_LANES]; /* totals of the last hops, that of hop n at n % OH_PAST */
-    int32_t past_n[OH_LANES];      /* of these, in a row without a held one */
+    int32_t t[OH_LANES];                 /* samples since reset, of the end of the hop in work: the low 32 bits */
+    int32_t hold[OH_LANES];              /* windows that end before are held */
+    int32_t wake[OH_LANES];              /* a detector wants to look again then */
+    uint32_t hops;                       /* of the group */
+    float past[OH_PAST][OH_LANES];       /* totals of the last hops, that of hop n at n % OH_PAST */
+    int32_t past_n[OH_LANES];            /* of these, in a row without a held one */
+    float hz[OH_LANES], width[OH_LANES]; /* of the strongest peak: see oh_hop_hz(), oh_hop_width() */
     struct {
         float floor[OH_LANES], least[OH_LANES], fast[OH_LANES]; /* in use, of the running 0.64 s, of those before */
         float level[OH_LANES], level_n[OH_LANES];

@@ -88,6 +88,52 @@ INLINE vm beside(vi x) {
     return both(above(all_int(2), x), above(x, all_int(-2)));
 }
 
+INLINE vf root(vf x) {
+#if OH_VEC == 16 && defined(__x86_64__)
+    return (vf)_mm512_sqrt_ps((__m512)x);
+#elif OH_VEC == 8 && defined(__x86_64__)
+    return (vf)_mm256_sqrt_ps((__m256)x);
+#elif defined(__x86_64__)
+    return (vf)_mm_sqrt_ps((__m128)x);
+#else
+    for (int i = 0; i < OH_VEC; i++)
+        x[i] = __builtin_sqrtf(x[i]);
+    return x;
+#endif
+}
+
+/* Frequency and width of the strongest peak, as oh_hop_hz() and oh_hop_width() of single lanes in track.c tell them. */
+INLINE void watch_peak(const struct oh_spectrum *s, struct oh_watch *w, int lane) {
+    float near[7][OH_VEC]; /* powers three bins below to three bins above */
+    for (int i = 0; i < OH_VEC; i++) {
+        const float *p = &s->p[s->k1[lane + i] - 3][lane + i];
+#pragma GCC unroll 7
+        for (int j = 0; j < 7; j++)
+            near[j][i] = p[j * OH_LANES];
+    }
+    vf n[7];
+#pragma GCC unroll 7
+    for (int j = 0; j < 7; j++)
+        n[j] = load(near[j]);
+    vm down = more(n[2], n[3]), up = both(no(down), more(n[4], n[3]));
+    vf here = pick(down, n[2], pick(up, n[4], n[3]));
+    vf below = pick(down, n[1], pick(up, n[3], n[2])), above_it = pick(down, n[3], pick(up, n[5], n[4]));
+    vf k = __builtin_convertvector(load_int(s->k1 + lane) + ones(down) - ones(up), vf);
+    vm left = more(below, above_it), some = more(here, all(0));
+    vf r = root(pick(left, below, above_it) / here);
+    vf shift = (r * 2.0f - 1.0f) / (r + 1.0f);
+    store(w->hz + lane, pick(some, (k + pick(left, -shift, shift)) * OH_BIN_HZ, all(0)));
+    vf sum = all(0), first = all(0), second = all(0);
+#pragma GCC unroll 7
+    for (int j = 0; j < 7; j++) {
+        sum += n[j];
+        first += n[j] * (float)(j - 3);
+        second += n[j] * (float)((j - 3) * (j - 3));
+    }
+    vf mean = first / sum;
+    store(w->width + lane, pick(more(sum, all(0)), second / sum - mean * mean, all(0)));
+}
+
 INLINE void watch_speech(struct oh_watch *w, int lane, vi t, vf total, vf one, vf two, vm live, struct oh_seen *seen) {
 #define AT(field) (w->speech.field + lane)
     vf power = most_of(total, all(1e-8f));
@@ -220,6 +266,7 @@ void OH_WATCH(const struct oh_spectrum *s, struct oh_watch *w, struct oh_seen *s
         seen->key |= bits_of(both(live, key), lane);
         seen->data |= bits_of(both(live, data), lane);
         seen->wake |= bits_of(above(t - load_int(w->wake + lane), all_int(-1)), lane);
+        watch_peak(s, w, lane);
         watch_speech(w, lane, t, total, one, two, live, seen);
         watch_music(w, lane, t, total, one, k1, live, seen);
         watch_line(w, lane, t, total, load(s->p[0] + lane), load(s->low + lane), live, seen);
