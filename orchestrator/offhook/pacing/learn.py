@@ -68,13 +68,13 @@ class AnswerModel:
     Args:
         share: Share of calls that become a person, to begin with.
         worth: How many people that beginning is worth.
-        memory: How many people the share remembers; fewer follows faster and trembles more.
+        memory: How many people the share remembers at least; fewer follows faster and trembles more.
         points: At how many moments the arrival of the next call is looked at.
     """
 
     def __init__(self, share: float = 0.25, worth: float = 3.0, memory: float = 120.0, points: int = 10) -> None:
         self._points = points
-        self._memory = memory
+        self._memory = self._least_memory = memory
         self._seen = [worth, worth / share]  # people seen, and calls that had their time
         self._recent = np.zeros((2, CELLS))  # the same over the last minutes, newest first, to notice jumps
         self._t_cell = 0.0
@@ -174,6 +174,8 @@ class AnswerModel:
             recent[:] = 0.0
         elif self._t_cell >= CELL_S:
             self._t_cell = 0.0
+            # Twenty minutes of people; a small team meets few and has to remember for longer.
+            self._memory = min(500.0, max(self._least_memory, float(found[-1]) * 1200.0 / (CELLS * CELL_S)))
             recent[:, 1:] = recent[:, :-1].copy()
             recent[:, 0] = 0.0
 
@@ -273,8 +275,8 @@ class AgentModel:
 
     def __init__(self, talk_s: float = 120.0, wrap_s: float = 20.0) -> None:
         z = np.array([-1.55, -0.89, -0.49, -0.16, 0.16, 0.49, 0.89, 1.55])  # eighths of a normal distribution
-        self._talks: deque[float] = deque((talk_s * np.exp(0.77 * z - 0.3)).tolist(), maxlen=500)
-        self._wraps: deque[float] = deque((wrap_s * np.exp(0.55 * z - 0.15)).tolist(), maxlen=500)
+        self._talks: deque[float] = deque((talk_s * np.exp(0.77 * z - 0.3)).tolist(), maxlen=1500)
+        self._wraps: deque[float] = deque((wrap_s * np.exp(0.55 * z - 0.15)).tolist(), maxlen=1500)
         self._talk_mean, self._wrap_mean = talk_s, wrap_s
         self._sum: dict[int, list[float]] = {}  # agent: weighted sum of relative lengths, weights
         self._since_build = 0
@@ -305,7 +307,7 @@ class AgentModel:
     def _build(self) -> None:
         self._since_build = 0
         talks, wraps = np.array(self._talks), np.array(self._wraps)
-        self._build_at = max(10, len(talks) // 8)
+        self._build_at = max(10, len(talks) // 6)
         self._talk_mean, self._wrap_mean = float(talks.mean()), float(wraps.mean())
         width = 160
         blur = np.exp(0.12 * np.array([-1.3, -0.6, 0.0, 0.6, 1.3]))
