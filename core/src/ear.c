@@ -332,7 +332,7 @@ static void hear_tones(struct oh_ear_call *call, struct oh_seg *ended, uint32_t 
         oh_sit_hop(call);
     if (armed & OH_DETECT_FAX && (saw || data || lane->fax.said || lane->fax.v21 || (k->on && like_modem(&k->seg))))
         oh_fax_hop(call);
-    if (armed & OH_DETECT_COT && (lane->cot.said || (k->on && like_continuity(&k->seg))))
+    if (armed & OH_DETECT_COT && (lane->cot.said || saw & OH_TRACK_END || (k->on && like_continuity(&k->seg))))
         oh_cot_hop(call);
     if (armed & OH_DETECT_TONES && (saw || !lane->cadence.timed || (int32_t)(call->hop->t - lane->cadence.due) >= 0))
         oh_cadence_hop(call);

@@ -168,6 +168,7 @@ struct oh_tty_state {
 
 struct oh_cot_state {
     uint8_t said;
+    uint8_t others; /* tones heard that were none of these */
 };
 
 struct oh_lane {

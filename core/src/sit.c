@@ -44,6 +44,11 @@ static int coding(const struct oh_seg *one, const struct oh_seg *two, const stru
     return code;
 }
 
+/* Second and third tone without a first: a whistle that climbs through both bands glides, they do not. */
+static bool lone_pair(const struct oh_seg *second, const struct oh_seg *third) {
+    return length_ms(third) > 180 && second->drift + third->drift <= 45;
+}
+
 static void say(const struct oh_ear_call *call, int tone, int detail, const struct oh_seg *seg) {
     struct oh_sit_state *s = &call->lane->sit;
     oh_event e = oh_ear_event(OH_EVENT_TONE, tone, seg);
@@ -74,21 +79,22 @@ void oh_sit_hop(const struct oh_ear_call *call) {
                 s->first.flags |= OH_SEG_CUT;
             }
             s->second = *seg;
-            s->step = 2;
+            s->step = s->end && (int32_t)(seg->start - s->end) < GAP ? 0 : 2; /* 0: it falls from the third's pitch, as in Bulgaria */
         } else {
             if (s->step == 2 && s->said && within(seg, 1550, 1920) && length_ms(seg) >= 200) {
                 int detail = s->first.flags & OH_SEG_CUT ? OH_SIT_NONE : coding(&s->first, &s->second, seg);
                 if (detail != OH_SIT_NONE)
                     say(call, OH_TONE_SIT_US, detail, seg);
-                s->end = seg->end;
             }
+            if (within(seg, 1550, 1920) && length_ms(seg) >= 60)
+                s->end = seg->end;
             s->step = 0;
         }
     }
     if (!s->said && s->step && k->on && k->hops >= 4 && k->seg.purity >= 50) {
         const struct oh_seg *seg = &k->seg;
         bool rises = s->step == 1 ? within(seg, 1290, 1520) && length_ms(&s->first) >= 120 && length_ms(&s->first) <= longest
-                                  : within(seg, 1550, 1920) && (!(s->first.flags & OH_SEG_CUT) || length_ms(seg) > 180);
+                                  : within(seg, 1550, 1920) && (!(s->first.flags & OH_SEG_CUT) || lone_pair(&s->second, seg));
         const struct oh_seg *before = s->step == 1 ? &s->first : &s->second;
         if (rises && (int32_t)(seg->start - before->end) < GAP && before->purity >= 50) {
             s->said = true;

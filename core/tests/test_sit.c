@@ -85,11 +85,41 @@ static void falling_tones_and_voices_are_none(void) {
     free(t.audio);
 }
 
+static void a_second_and_third_tone_after_the_third_are_none(void) {
+    struct tape t = tape_new(); /* Bulgaria: number unobtainable */
+    for (int i = 0; i < 3; i++) {
+        tape_quiet(&t, 1000);
+        tape_tone(&t, 1800, 333, -14);
+        tape_tone(&t, 1400, 333, -14);
+        tape_tone(&t, 1800, 333, -14);
+    }
+    struct heard *h = hear(&t, "bg", OH_DETECT_SIT | OH_DETECT_TONES);
+    CHECK_EQ(heard_count(h, OH_EVENT_TONE, OH_TONE_SIT), 0);
+    CHECK_EQ(heard_count(h, OH_EVENT_TONE, OH_TONE_UNOBTAINABLE), 1);
+    free(t.audio);
+}
+
+static void a_whistle_that_climbs_is_none(void) {
+    struct tape t = tape_new();
+    tape_quiet(&t, 300);
+    double phase = 0;
+    for (int i = 0; i < 6400; i++) { /* it lingers near 1480 and near 1650 Hz */
+        double x = i / 6400.0, hz = x < 0.4 ? 1440 + 200 * x : x < 0.45 ? 1520 + 1600 * (x - 0.4) : 1600 + 180 * (x - 0.45);
+        phase += 2 * M_PI * hz / 8000;
+        t.audio[t.samples + i] = (int16_t)(4000 * sin(phase));
+    }
+    t.samples += 6400;
+    CHECK_EQ(heard_count(hear(&t, "us", OH_DETECT_SIT), OH_EVENT_TONE, -1), 0);
+    free(t.audio);
+}
+
 int main(void) {
     TEST(each_us_coding_is_named_at_the_end_of_the_third_tone);
     TEST(the_itu_form_has_no_coding);
     TEST(repeated_after_a_second_it_is_told_once);
     TEST(a_first_tone_cut_short_still_counts);
     TEST(falling_tones_and_voices_are_none);
+    TEST(a_second_and_third_tone_after_the_third_are_none);
+    TEST(a_whistle_that_climbs_is_none);
     return 0;
 }
