@@ -27,6 +27,12 @@ INLINE void store(float *to, vf v) {
     memcpy(to, &v, sizeof v);
 }
 
+INLINE vi load_int(const int32_t *from) {
+    vi v;
+    memcpy(&v, from, sizeof v);
+    return v;
+}
+
 INLINE void store_int(int32_t *to, vi v) {
     memcpy(to, &v, sizeof v);
 }
@@ -44,10 +50,6 @@ typedef __mmask16 vm;
 INLINE vm more(vf a, vf b) {
     return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GT_OQ);
 }
-/* a is at least 3 away from 0 */
-INLINE vm far(vi a) {
-    return _mm512_cmpgt_epu32_mask((__m512i)(a + 2), _mm512_set1_epi32(4));
-}
 INLINE vf pick(vm mask, vf a, vf b) {
     return (vf)_mm512_mask_blend_ps(mask, (__m512)b, (__m512)a);
 }
@@ -58,9 +60,6 @@ INLINE vi pick_int(vm mask, vi a, vi b) {
 typedef vi vm;
 INLINE vm more(vf a, vf b) {
     return a > b;
-}
-INLINE vm far(vi a) {
-    return (a > all_int(2)) | (a < all_int(-2));
 }
 #if OH_VEC == 8 && defined(__x86_64__)
 INLINE vf pick(vm mask, vf a, vf b) {
@@ -313,38 +312,71 @@ static void transform(const float *x, int lane, float p[OH_BINS][OH_LANES]) {
     }
 }
 
-/* The larger of two candidates and its bin; of equal ones the first. */
-INLINE void keep(vf sum, vi bin, vf *top, vi *top_k) {
-    vm larger = more(sum, *top);
-    *top = pick(larger, sum, *top);
-    *top_k = pick_int(larger, bin, *top_k);
+/* A candidate and its bin in one number, so that the larger of two is one instruction: the bin takes the place of the last seven bits of
+ * the power (a 65,000th of it). Of equal ones the lower bin is the larger. */
+enum { TAG = 127 };
+
+INLINE vf tagged(vf power, vi tag) {
+#if OH_VEC == 16 && defined(__x86_64__)
+    return (vf)_mm512_ternarylogic_epi32((__m512i)power, _mm512_set1_epi32(~TAG), (__m512i)tag, 0xea); /* power & ~TAG | tag */
+#else
+    return (vf)(((vi)power & all_int(~TAG)) | tag);
+#endif
+}
+
+INLINE vf larger(vf a, vf b) {
+#if OH_VEC == 16 && defined(__x86_64__)
+    return (vf)_mm512_max_ps((__m512)a, (__m512)b);
+#elif OH_VEC == 8 && defined(__x86_64__)
+    return (vf)_mm256_max_ps((__m256)a, (__m256)b);
+#elif defined(__x86_64__)
+    return (vf)_mm_max_ps((__m128)a, (__m128)b);
+#else
+    return pick(more(a, b), a, b);
+#endif
+}
+
+/* top, or x where it is larger and away is 3 or more, either way */
+INLINE vf larger_far(vf x, vi away, vf top) {
+#if OH_VEC == 16 && defined(__x86_64__)
+    __mmask16 far = _mm512_cmpgt_epi32_mask(_mm512_abs_epi32((__m512i)away), _mm512_set1_epi32(2));
+    return (vf)_mm512_mask_max_ps((__m512)top, far, (__m512)x, (__m512)top);
+#else
+    vi far = (away > all_int(2)) | (away < all_int(-2));
+    return larger((vf)((vi)x & far), top);
+#endif
+}
+
+INLINE void store_tagged(vf x, float *power, int32_t *bin) {
+    store(power, (vf)((vi)x & all_int(~TAG)));
+    store_int(bin, all_int(TAG) - ((vi)x & all_int(TAG)));
 }
 
 /* Strongest peaks and sums. Odd and even bins are followed apart: a comparison waits for the one before it, and two chains hide that. */
 static void scan(struct oh_spectrum *s, int lane) {
     static const int edge[OH_BANDS + 1] = {5, 21, 33, 37, 55, OH_BIN_TOP};
     const float *p = s->p[0] + lane;
-    float sums[OH_BINS][OH_VEC]; /* of three neighbours */
+    float sums[OH_BINS][OH_VEC]; /* of three neighbours, tagged */
     vf low = {0};
     for (int k = 0; k < OH_BIN_LOW; k++)
         low += load(p + k * OH_LANES);
     store(s->low + lane, low);
 
     vf before = load(p + 4 * OH_LANES), here = load(p + 5 * OH_LANES), odd = before, even = {0};
-    vf best = all(-1.0f);
-    vi best_k = all_int(0);
+    vf best = (vf)all_int(TAG - edge[0]);
+    vi tag = all_int(TAG - edge[0]);
     for (int band = 0; band < OH_BANDS; band++) {
-        vf top[2] = {all(-1.0f), all(-1.0f)};
-        vi top_k[2] = {all_int(0), all_int(0)};
+        vf top = (vf)tag, other = (vf)tag;
         int k = edge[band];
         for (; k + 1 < edge[band + 1]; k += 2) {
             vf after = load(p + (k + 1) * OH_LANES), last = load(p + (k + 2) * OH_LANES);
             vf middle = here + after;
-            vf sum = before + middle, next = middle + last;
+            vf sum = tagged(before + middle, tag), next = tagged(middle + last, tag - 1);
+            tag -= 2;
             store(sums[k], sum);
             store(sums[k + 1], next);
-            keep(sum, all_int(k), &top[0], &top_k[0]);
-            keep(next, all_int(k + 1), &top[1], &top_k[1]);
+            top = larger(sum, top);
+            other = larger(next, other);
             odd += here;
             even += after;
             before = after;
@@ -352,34 +384,30 @@ static void scan(struct oh_spectrum *s, int lane) {
         }
         if (k < edge[band + 1]) {
             vf after = load(p + (k + 1) * OH_LANES);
-            vf sum = before + here + after;
+            vf sum = tagged(before + here + after, tag);
+            tag -= 1;
             store(sums[k], sum);
-            keep(sum, all_int(k), &top[0], &top_k[0]);
+            top = larger(sum, top);
             odd += here;
             before = here;
             here = after;
         }
-        keep(top[1], top_k[1], &top[0], &top_k[0]);
-        store(s->band[band] + lane, top[0]);
-        store_int(s->band_k[band] + lane, top_k[0]);
-        keep(top[0], top_k[0], &best, &best_k);
+        top = larger(other, top);
+        store_tagged(top, s->band[band] + lane, s->band_k[band] + lane);
+        best = larger(top, best);
     }
     store(s->total + lane, odd + even + here);
-    store(s->s1 + lane, best);
-    store_int(s->k1 + lane, best_k);
+    store_tagged(best, s->s1 + lane, s->k1 + lane);
 
-    vf second[2] = {{0}, {0}};
-    vi second_k[2] = {{0}, {0}};
-    vi away = all_int(5) - best_k;
+    vf second = (vf)all_int(TAG - edge[0]), other = second;
+    vi away = all_int(5) - load_int(s->k1 + lane), next = away + 1;
     for (int k = 5; k < OH_BIN_TOP; k += 2) {
-        vf sum = pick(far(away), load(sums[k]), (vf){0}), next = pick(far(away + 1), load(sums[k + 1]), (vf){0});
-        keep(sum, all_int(k), &second[0], &second_k[0]);
-        keep(next, all_int(k + 1), &second[1], &second_k[1]);
+        second = larger_far(load(sums[k]), away, second);
+        other = larger_far(load(sums[k + 1]), next, other);
         away += 2;
+        next += 2;
     }
-    keep(second[1], second_k[1], &second[0], &second_k[0]);
-    store(s->s2 + lane, second[0]);
-    store_int(s->k2 + lane, second_k[0]);
+    store_tagged(larger(other, second), s->s2 + lane, s->k2 + lane);
 }
 
 void OH_KERNEL(const struct oh_kernel_in *in, struct oh_spectrum *two) {

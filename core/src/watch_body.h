@@ -51,12 +51,6 @@ INLINE uint32_t bits_of(vm a, int lane) {
 }
 #endif
 
-INLINE vi load_int(const int32_t *from) {
-    vi v;
-    memcpy(&v, from, sizeof v);
-    return v;
-}
-
 INLINE vf least_of(vf a, vf b) {
     return pick(more(b, a), a, b);
 }
