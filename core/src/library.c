@@ -16,24 +16,26 @@ static const uint8_t key_shift[OH_KEYS] = {0, 10, 20};
 
 enum {
     MAX_CLIPS = 65535,
-    MAX_FRAMES = 30000000,     /* a week of announcements */
-    MIN_FRAMES = 25,           /* 0.5 s: shorter clips name nothing */
-    LOOK_UPS = 32,             /* in a frame */
-    LISTED_UNSURE = 4,         /* a frame with more unsure bits in a key is not listed under it */
-    NEAR = 24,                 /* frames of the second look */
-    APART = 2 * OH_PRINT_SPAN, /* frames whose bits have no audio in common */
-    TWIN = 24,                 /* frames that must sound the same, 0.48 s */
-    MIN_BITS = 240,            /* bits that are weighed at least */
-    MIN_HEARD = 20,            /* and so many frames, 0.4 s */
-    FULL_BITS = 700,           /* more of them do not make surer, because neighbours hang together */
-    ENDED_FRAMES = 40,         /* so long a clip with twins may still turn out to be another one */
-    PATIENCE = 12,             /* looks without agreement until a candidate is given up */
+    MAX_FRAMES = 30000000, /* a week of announcements */
+    MIN_FRAMES = 25,       /* 0.5 s: shorter clips name nothing */
+    LOOK_UPS = 32,         /* in a frame */
+    LEAST_SURE = 6,        /* bits of a frame that is looked up */
+    LISTED_UNSURE = 4,     /* a frame with more unsure bits in a key is not listed under it */
+    NEAR = 24,             /* frames of the second look */
+    TWIN = 24,             /* frames that must sound the same, 0.48 s */
+    MIN_BITS = 240,        /* bits that are weighed at least */
+    BEGINNING = 50,        /* frames at the beginning of a clip, 1 s */
+    MIN_HEARD = 20,        /* and so many frames, 0.4 s */
+    FULL_BITS = 700,       /* more of them do not make surer, because neighbours hang together */
+    ENDED_FRAMES = 40,     /* so long a clip with twins may still turn out to be another one */
+    PATIENCE = 6,          /* weighings without agreement until a candidate is given up */
 };
 
 /* Agreement that names a clip, see agreement(): at most a fifth of the bits of 1.28 s wrong. */
 #ifndef ENOUGH
 #define ENOUGH 15.5f
 #endif
+#define SOONER 1.0f /* less is asked for what was heard from the beginning of a clip: there are fewer places to be mistaken for */
 #define MARGIN 3.0f /* over the next best of another number */
 #define HOPE   7.0f /* stays a candidate */
 
@@ -84,6 +86,7 @@ static void destroy(struct oh_library *l) {
         free(l->start[k]);
         free(l->listed[k]);
         free(l->listed_bits[k]);
+        free(l->listed_past[k]);
     }
     free(l);
 }
@@ -119,7 +122,7 @@ static uint32_t unsure_in_key(const struct oh_library *l, uint32_t frame, int ke
 }
 
 static bool is_listed(const struct oh_library *l, uint32_t frame, int key) {
-    return oh_count_bits(unsure_in_key(l, frame, key)) <= LISTED_UNSURE;
+    return frame - l->clip[l->owner[frame]].first >= NEAR / 2 && oh_count_bits(unsure_in_key(l, frame, key)) <= LISTED_UNSURE;
 }
 
 /* List all frames by key. false without memory. */
@@ -137,13 +140,15 @@ static bool make_index(struct oh_library *l) {
         uint32_t total = start[OH_KEY_VALUES];
         uint32_t *listed = l->listed[k] = malloc((total + 1) * sizeof *listed);
         uint32_t *bits = l->listed_bits[k] = malloc((total + 1) * sizeof *bits);
-        if (!listed || !bits)
+        uint32_t *past = l->listed_past[k] = malloc((total + 1) * sizeof *past);
+        if (!listed || !bits || !past)
             return false;
         for (uint32_t f = l->frames; f-- > 0;) /* downwards: each value's end moves to its start */
             if (is_listed(l, f, k)) {
                 uint32_t at = --start[((l->bits[f] >> key_shift[k]) & KEY_MASK) + 1];
                 listed[at] = f;
                 bits[at] = l->bits[f];
+                past[at] = l->bits[f - OH_PRINT_PAST];
             }
         for (int v = 0; v < OH_KEY_VALUES; v++)
             start[v] = start[v + 1];
@@ -153,8 +158,10 @@ static bool make_index(struct oh_library *l) {
 }
 
 static void make_own(struct oh_library *l) {
-    for (uint32_t f = 0; f < l->frames; f++)
+    for (uint32_t f = 0; f < l->frames; f++) {
         l->own[f] = l->twin[f] & OH_TWIN_NUMBER ? 0 : l->sure[f];
+        l->clip[l->owner[f]].twins |= l->twin[f] != 0;
+    }
 }
 
 /* Mark the TWIN frames that end at a and b when they sound the same. */
@@ -226,7 +233,7 @@ oh_library *oh_library_new(const oh_clip *clips, int count) {
             return NULL;
         }
         oh_print_clip(clips[c].audio, clips[c].samples, prints);
-        l->clip[c] = (struct oh_library_clip){clips[c].number, first, n, clips[c].sort};
+        l->clip[c] = (struct oh_library_clip){clips[c].number, first, n, clips[c].sort, false};
         for (uint32_t i = 0; i < n; i++) {
             l->bits[first + i] = prints[i].bits;
             /* what stood before the clip is not known: the first frames hold nothing but its beginning */
@@ -369,7 +376,7 @@ oh_library *oh_library_unpack(const void *data, size_t bytes, char *why, int roo
             destroy(l);
             return refuse(why, room, EBADMSG, "clip %u has %u frames and sort %u, which cannot be", c, n, sort);
         }
-        l->clip[c] = (struct oh_library_clip){number, first, n, (uint8_t)sort};
+        l->clip[c] = (struct oh_library_clip){number, first, n, (uint8_t)sort, false};
         for (uint32_t i = 0; i < n; i++)
             l->owner[first + i] = (uint16_t)c;
         first += n;
@@ -417,11 +424,10 @@ static void weigh(const struct oh_match *m, const struct oh_library *l, struct o
     uint32_t from = c->place - beyond + 1 - n;
     const uint32_t *bits = m->bits + m->at + OH_HEARD - beyond - n, *likely = m->likely + m->at + OH_HEARD - beyond - n;
     c->all = agreement(compare(bits, likely, l->bits + from, l->sure + from, n));
-    c->own = agreement(compare(bits, likely, l->bits + from, l->own + from, n));
-    if (c->own >= c->all) {
-        c->sort = c->all; /* no twins at all */
+    c->own = c->sort = c->all;
+    if (!clip->twins)
         return;
-    }
+    c->own = agreement(compare(bits, likely, l->bits + from, l->own + from, n));
     struct tally t = {0, 0, 0};
     for (uint32_t i = 0; i < n; i++) {
         uint32_t both = l->twin[from + i] & OH_TWIN_SORT ? 0 : likely[i] & l->sure[from + i];
@@ -435,15 +441,7 @@ static void weigh(const struct oh_match *m, const struct oh_library *l, struct o
 /* A frame of the library agrees with the newest frame heard: look at what came before, and make it a candidate when that agrees too. */
 static void consider(struct oh_match *m, const struct oh_library *l, uint32_t frame) {
     const struct oh_library_clip *clip = &l->clip[l->owner[frame]];
-    uint32_t heard = frame - clip->first + 1;
-    if (heard < NEAR / 2)
-        return;
-    uint32_t now = m->at + OH_HEARD - 1u; /* the newest frame in the row */
-    if (heard > APART) {
-        uint32_t both = m->likely[now - APART] & l->sure[frame - APART];
-        if (oh_count_bits((m->bits[now - APART] ^ l->bits[frame - APART]) & both) * 10 > oh_count_bits(both) * 3)
-            return;
-    }
+    uint32_t heard = frame - clip->first + 1, now = m->at + OH_HEARD - 1u; /* the newest frame in the row */
     uint32_t n = heard < NEAR ? heard : NEAR;
     struct tally t = compare(m->bits + now + 1 - n, m->likely + now + 1 - n, l->bits + frame + 1 - n, l->sure + frame + 1 - n, n);
     if (t.bits < 80 || t.wrong * 10 > t.bits * 3)
@@ -468,25 +466,35 @@ static void consider(struct oh_match *m, const struct oh_library *l, uint32_t fr
         *worst = new;
 }
 
+/* What a frame is looked up by: its bits and those of OH_PRINT_PAST frames before, and how many may be wrong. */
+struct look {
+    uint32_t bits, sure, limit, past, past_sure, past_limit;
+};
+
 /* Candidates under one value of a key. */
-static void look_up(struct oh_match *m, const struct oh_library *l, const struct oh_print *print, int key, uint32_t value, uint32_t limit) {
+static void look_up(struct oh_match *m, const struct oh_library *l, const struct look *look, int key, uint32_t value) {
     enum { CHUNK = 64 };
     uint32_t end = l->start[key][value + 1];
     for (uint32_t from = l->start[key][value]; from < end; from += CHUNK) {
         uint32_t wrong[CHUNK], n = end - from < CHUNK ? end - from : CHUNK;
-        const uint32_t *bits = l->listed_bits[key] + from;
+        const uint32_t *bits = l->listed_bits[key] + from, *past = l->listed_past[key] + from;
+        for (uint32_t i = 0; i < n; i++) {
+            uint32_t a = oh_count_bits((bits[i] ^ look->bits) & look->sure), b = oh_count_bits((past[i] ^ look->past) & look->past_sure);
+            wrong[i] = (uint32_t)(a > look->limit) | (uint32_t)(b > look->past_limit);
+        }
         for (uint32_t i = 0; i < n; i++)
-            wrong[i] = oh_count_bits((bits[i] ^ print->bits) & print->sure);
-        for (uint32_t i = 0; i < n; i++)
-            if (wrong[i] <= limit)
+            if (!wrong[i])
                 consider(m, l, l->listed[key][from + i]);
     }
 }
 
-static void find_candidates(struct oh_match *m, const struct oh_library *l, const struct oh_print *print) {
-    uint32_t sure = oh_count_bits(print->sure);
-    if (sure < 6)
+/* past_sure: sure bits of OH_PRINT_PAST frames before. */
+static void find_candidates(struct oh_match *m, const struct oh_library *l, const struct oh_print *print, uint32_t past_sure) {
+    uint32_t past = m->at + OH_HEARD - 1u - OH_PRINT_PAST;
+    uint32_t sure = oh_count_bits(print->sure), before = oh_count_bits(past_sure);
+    if (sure < LEAST_SURE || before < LEAST_SURE)
         return;
+    struct look look = {print->bits, print->sure, sure / 5, m->bits[past], past_sure, before / 5};
     uint32_t unsure[OH_KEYS], count[OH_KEYS];
     for (int k = 0; k < OH_KEYS; k++) {
         unsure[k] = ~(print->likely >> key_shift[k]) & KEY_MASK;
@@ -500,7 +508,7 @@ static void find_candidates(struct oh_match *m, const struct oh_library *l, cons
             left -= 1u << width;
             uint32_t value = (print->bits >> key_shift[k]) & KEY_MASK, flip = unsure[k];
             for (bool more = true; more; more = flip != unsure[k]) {
-                look_up(m, l, print, k, value ^ flip, sure * 3 / 10);
+                look_up(m, l, &look, k, value ^ flip);
                 flip = (flip - 1) & unsure[k];
             }
         }
@@ -513,10 +521,15 @@ static bool was_said(const struct oh_match *m, uint32_t number) {
     return false;
 }
 
+/* What is asked for of a candidate. */
+static float enough(const struct oh_library *l, const struct oh_candidate *c) {
+    return c->since - l->clip[c->clip].first <= BEGINNING ? ENOUGH - SOONER : ENOUGH;
+}
+
 static bool tell(struct oh_match *m, const struct oh_library *l, const struct oh_candidate *c, bool named, float margin,
                  struct oh_verdict *out) {
     const struct oh_library_clip *clip = &l->clip[c->clip];
-    float over = (named ? c->own > 0 ? c->own : c->all : c->sort) - ENOUGH;
+    float over = (named ? c->own > 0 ? c->own : c->all : c->sort) - enough(l, c);
     *out = (struct oh_verdict){
         .named = named,
         .number = clip->number,
@@ -564,13 +577,13 @@ static bool decide(struct oh_match *m, const struct oh_library *l, struct oh_ver
         if (l->clip[c->clip].sort != l->clip[kin->clip].sort)
             other_sort = oh_maxf(other_sort, c->sort);
     }
-    if (alone && best->own >= ENOUGH && best->own - second >= MARGIN) {
+    if (alone && best->own >= enough(l, best) && best->own - second >= MARGIN) {
         if (!was_said(m, l->clip[best->clip].number))
-            return tell(m, l, best, true, best->own - oh_maxf(second, ENOUGH), out);
+            return tell(m, l, best, true, best->own - oh_maxf(second, enough(l, best)), out);
         return false;
     }
-    if (!m->sort_said && kin->sort >= ENOUGH && kin->sort - other_sort >= MARGIN)
-        return tell(m, l, kin, false, kin->sort - oh_maxf(other_sort, ENOUGH), out);
+    if (!m->sort_said && kin->sort >= enough(l, kin) && kin->sort - other_sort >= MARGIN)
+        return tell(m, l, kin, false, kin->sort - oh_maxf(other_sort, enough(l, kin)), out);
     return false;
 }
 
@@ -597,24 +610,28 @@ static bool decide_ended(struct oh_match *m, const struct oh_library *l, struct 
 
 bool oh_match_frame(struct oh_match *m, const struct oh_library *l, const struct oh_print *print, struct oh_verdict *out) {
     uint8_t at = m->at;
+    uint32_t past_sure = m->sure[at % OH_PRINT_PAST];
+    m->sure[at % OH_PRINT_PAST] = print->sure;
     m->bits[at] = m->bits[at + OH_HEARD] = print->bits;
     m->likely[at] = m->likely[at + OH_HEARD] = print->likely;
     m->at = (uint8_t)((at + 1) % OH_HEARD);
     m->odd ^= 1;
+    bool explained = false; /* by an announcement that was told already: nothing else is looked for */
     for (int i = 0; i < OH_CANDIDATES; i++) {
         struct oh_candidate *c = &m->candidates[i];
         if (c->clip == OH_NO_CLIP)
             continue;
         c->place++;
-        if (m->odd)
-            continue;
-        weigh(m, l, c);
-        c->worse = (uint16_t)(c->all >= HOPE ? 0 : c->worse + 1);
-        if (c->worse > PATIENCE || c->place > last_frame(&l->clip[c->clip]) + OH_HEARD)
-            c->clip = OH_NO_CLIP;
+        if (c->place % 4 == 0) {
+            weigh(m, l, c);
+            c->worse = (uint16_t)(c->all >= HOPE ? 0 : c->worse + 1);
+            if (c->worse > PATIENCE || c->place > last_frame(&l->clip[c->clip]) + OH_HEARD)
+                c->clip = OH_NO_CLIP;
+        }
+        explained |= c->all >= ENOUGH && c->clip != OH_NO_CLIP && was_said(m, l->clip[c->clip].number);
     }
-    if (!m->odd)
-        find_candidates(m, l, print);
+    if (!m->odd && !explained)
+        find_candidates(m, l, print, past_sure);
     if (decide_ended(m, l, out))
         return true;
     return !m->odd && decide(m, l, out);

@@ -3,8 +3,8 @@
  * A library never changes once it is made; several cores may use one. It counts its users and goes with the last of them.
  *
  * Finding. Three keys of 12 bits are cut out of each frame. Frames of the library are listed under each key; a frame that is heard is looked
- * up under every value that its unsure bits allow, 32 look-ups at most, and what agrees there in the last 0.5 s becomes a candidate: a clip and
- * a place in it. Weighing compares all sure bits of the last 1.28 s. Because the bits of neighbouring frames and bands hang together, what counts is how far
+ * up under every value that its unsure bits allow, 32 look-ups at most. What agrees there, also 160 ms earlier, and then in the last 0.5 s,
+ * becomes a candidate: a clip and a place in it. Weighing compares all sure bits of the last 1.28 s. Because the bits of neighbouring frames and bands hang together, what counts is how far
  * the agreement is from one half in units of 1 / sqrt(bits).
  *
  * Clips that begin alike. When a library is made, every stretch that sounds the same in a clip of another number is marked; only the rest of a
@@ -21,7 +21,8 @@
 #define OH_KEYS       3
 #define OH_KEY_BITS   12
 #define OH_KEY_VALUES (1 << OH_KEY_BITS)
-#define OH_HEARD      64 /* frames of a channel that are kept: 1.28 s */
+#define OH_PRINT_PAST OH_PRINT_FRESH /* frames whose bits have no audio in common */
+#define OH_HEARD      64             /* frames of a channel that are kept: 1.28 s */
 #define OH_CANDIDATES 6
 #define OH_SAID       6 /* announcements of one call that are remembered as told */
 
@@ -31,6 +32,7 @@ enum { OH_TWIN_NUMBER = 1, OH_TWIN_SORT = 2 }; /* sounds the same in a clip of a
 struct oh_library_clip {
     uint32_t number, first, frames; /* first: place of its first frame among all */
     uint8_t sort;
+    bool twins; /* some of it sounds the same in a clip of another number */
 };
 
 struct oh_library {
@@ -45,6 +47,7 @@ struct oh_library {
     uint32_t *start[OH_KEYS];       /* OH_KEY_VALUES + 1 places in the lists */
     uint32_t *listed[OH_KEYS];      /* frames, by key */
     uint32_t *listed_bits[OH_KEYS]; /* their bits, so that the first look stays in one place */
+    uint32_t *listed_past[OH_KEYS]; /* and the bits of OH_PRINT_PAST frames before */
 };
 
 /* One more and one less user; the last one out frees it. NULL is allowed. */
@@ -58,13 +61,14 @@ struct oh_candidate {
     uint32_t place; /* frame of the library that is heard now */
     float all, own; /* agreement with all frames, with those that only this clip has */
     float sort;     /* with those that only clips of this sort have */
-    uint16_t worse; /* looks in a row without agreement */
+    uint16_t worse; /* weighings in a row without agreement */
 };
 #define OH_NO_CLIP UINT32_MAX
 
 /* One channel's matcher. */
 struct oh_match {
     uint32_t bits[2 * OH_HEARD], likely[2 * OH_HEARD]; /* every frame stands twice, so that the last OH_HEARD lie in a row */
+    uint32_t sure[OH_PRINT_PAST];                      /* sure bits of the last frames, in a ring */
     uint8_t at;                                        /* next place, 0 to OH_HEARD - 1 */
     uint8_t odd;                                       /* only every other frame is looked up */
     uint8_t said_count;
