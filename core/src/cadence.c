@@ -15,6 +15,7 @@
 #define CONTINUOUS (1000 * OH_MS)
 #define EVIDENCE   (550 * OH_MS)
 #define LONG_GAP   1500 /* ms */
+#define GIVE_UP    (22000u * OH_MS) /* a gap longer than any cadence's */
 
 /* Names a caller hears as the result of a call; only these may hold up each other. */
 static bool is_main(int tone) {
@@ -423,11 +424,28 @@ static bool settled(const oh_tone_spec *row, const struct fit *fit, const oh_ton
     return fit->whole > row->loop;
 }
 
+/* Some row explains the burst and the gap before the tone that lasts. Looked up once for every tone. */
+static bool goes_on(struct oh_cadence *c, const oh_tone_plan *plan, const struct oh_seg *last) {
+    if (c->count < 2 + (c->segs[0].flags & OH_SEG_CUT ? 1 : 0))
+        return false;
+    if (c->looked_count == c->count && c->looked_start == last->start)
+        return c->goes_on;
+    c->looked_count = c->count;
+    c->looked_start = last->start;
+    c->goes_on = false;
+    for (int i = 0; i < plan->count && !c->goes_on; i++) {
+        const oh_tone_spec *row = &plan->tones[i];
+        for (int p = 0; p < row->once + row->loop && !c->goes_on; p++)
+            c->goes_on = !is_gap(&row->segments[p]) && walk(c, row, c->count - 1, p, (struct fit){.matched = 1}).whole >= 2;
+    }
+    return c->goes_on;
+}
+
 /* Cheap part of enough(): false when it can hold for no row. */
-static bool may_be_enough(const struct oh_cadence *c, const oh_tone_plan *plan, const struct oh_seg *last) {
+static bool may_be_enough(struct oh_cadence *c, const oh_tone_plan *plan, const struct oh_seg *last) {
     uint32_t lasts = last->end - last->start;
     if (last->flags & OH_SEG_TONE)
-        return lasts >= CONTINUOUS || (lasts >= 14 * OH_MS && c->count >= 2 + (c->segs[0].flags & OH_SEG_CUT ? 1 : 0));
+        return lasts >= CONTINUOUS || (lasts >= 14 * OH_MS && goes_on(c, plan, last));
     if (lasts < (uint32_t)LONG_GAP * OH_MS * 45 / 100)
         return false;
     for (int i = 0; i < plan->count; i++) { /* gaps end with ringing alone */
@@ -525,6 +543,24 @@ static void check_end(const struct oh_ear_call *call, const struct oh_seg *last)
     }
 }
 
+/* Could this gap, however long it grows, be one of ringing after the tone before it? */
+static bool may_be_ringing(const struct oh_cadence *c, const oh_tone_plan *plan) {
+    for (int i = 0; i < plan->count; i++) {
+        const oh_tone_spec *row = &plan->tones[i];
+        for (int p = 0; p < row->once + row->loop && row->tone == OH_TONE_RINGBACK; p++)
+            if (is_gap(&row->segments[p]) && walk(c, row, c->count - 1, p, (struct fit){.matched = 1}).whole >= 1)
+                return true;
+    }
+    return false;
+}
+
+/* Nothing is said in a gap but ringing, and that late: samples until the next look, on the grid of 100 ms. */
+static uint32_t gap_look(const struct oh_cadence *c, const oh_tone_plan *plan, uint32_t lasts) {
+    const uint32_t step = 100 * OH_MS, first = (uint32_t)LONG_GAP * OH_MS * 45 / 100, last = GIVE_UP + 1;
+    uint32_t until = lasts < first ? first : may_be_ringing(c, plan) ? 0 : last;
+    return until > lasts ? (until - lasts + step - 1) / step * step : step;
+}
+
 void oh_cadence_hop(const struct oh_ear_call *call) {
     struct oh_lane *lane = call->lane;
     struct oh_cadence *c = &lane->cadence;
@@ -577,9 +613,13 @@ void oh_cadence_hop(const struct oh_ear_call *call) {
     hint_ringback(call, &last);
     if (c->count > kept)
         c->count--; /* the gap is closed for good only when the tone has ended */
-    if (!(last.flags & OH_SEG_TONE) && last.end - last.start > 22000u * OH_MS) {
-        c->count = 0; /* longer than any cadence */
+    if (last.flags & OH_SEG_TONE)
+        return;
+    if (last.end - last.start > GIVE_UP) {
+        c->count = 0;
         c->timed = false;
+    } else if (!k->on && !c->reported) {
+        wake(c, t + gap_look(c, lane->plan, last.end - last.start));
     }
 }
 

@@ -242,10 +242,18 @@ void oh_ring_read(const struct oh_ring *ring, int n, float *out) {
     const float *table = ring->law == OH_LAW_ALAW ? oh_kernel_tables.alaw : oh_kernel_tables.ulaw;
     int row = ring->next - n;
     row += row < 0 ? ROWS : 0;
-    for (int i = 0; i < n; i++) {
+    while (n > 0) { /* at most twice: up to the end of the ring, and from its beginning */
+        int piece = ROWS - row < n ? ROWS - row : n;
         size_t at = (size_t)row * OH_LANES + (size_t)ring->lane;
-        out[i] = ring->law == OH_LAW_LINEAR ? ((const int16_t *)ring->rows)[at] : table[((const uint8_t *)ring->rows)[at]];
-        row = row + 1 < ROWS ? row + 1 : 0;
+        if (ring->law == OH_LAW_LINEAR)
+            for (int i = 0; i < piece; i++)
+                out[i] = ((const int16_t *)ring->rows)[at + (size_t)i * OH_LANES];
+        else
+            for (int i = 0; i < piece; i++)
+                out[i] = table[((const uint8_t *)ring->rows)[at + (size_t)i * OH_LANES]];
+        out += piece;
+        n -= piece;
+        row = 0;
     }
 }
 

@@ -108,6 +108,9 @@ struct oh_cadence {
     bool timed;
     uint32_t last_tone_end;
     int16_t level;
+    uint8_t looked_count; /* the list and the tone that goes_on was found for */
+    bool goes_on;
+    uint32_t looked_start;
 };
 
 struct oh_sit_state {

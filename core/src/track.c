@@ -349,7 +349,6 @@ static void count(struct oh_track *k) {
 }
 
 static void follow(struct oh_track *k, const struct oh_hop *h, float w, float hz) {
-    float f = k->k[1] >= 0 ? oh_hop_hz(h, k->k[0]) : hz > 0 ? hz : h->watch->hz[h->lane];
     k->hops = (uint8_t)(k->hops < 255 ? k->hops + 1 : 255);
     if (k->hops < 2) {
         /* the window was still filling: only now is the level known, and with it the edge */
@@ -368,7 +367,9 @@ static void follow(struct oh_track *k, const struct oh_hop *h, float w, float hz
         count(k);
     k->waiting = 1;
     k->wait_w = w;
-    k->wait_f[0] = f;
+    if (k->f_n >= 100)
+        return; /* measured well enough */
+    k->wait_f[0] = k->k[1] >= 0 ? oh_hop_hz(h, k->k[0]) : hz > 0 ? hz : h->watch->hz[h->lane];
     k->wait_f[1] = k->k[1] >= 0 ? oh_hop_hz(h, k->k[1]) : 0;
     k->wait_purity = oh_minf(w / h->total, 1);
     k->wait_width = k->k[1] < 0 ? h->watch->width[h->lane] : 0.333f;
