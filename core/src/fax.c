@@ -36,16 +36,21 @@ static bool near_hz(const struct oh_seg *seg, int hz, int tolerance) {
 /* 15 Hz in the powers of the hops (100 a second): correlate, and compare with the mean. */
 static void modulation(struct oh_fax *f, const struct oh_hop *h, float power) {
     float turn = (float)((h->t / OH_HOP * 15) % 100) / 100;
-    f->am_re += power * (float)oh_cos_turn(turn);
-    f->am_im += power * (float)oh_sin_turn(turn);
+    float c = (float)oh_cos_turn(turn), s = (float)oh_sin_turn(turn);
+    f->am_re += power * c;
+    f->am_im += power * s;
+    f->am_cos += c;
+    f->am_sin += s;
     f->am_sum += power;
     f->am_n += 1;
 }
 
-static bool modulated(const struct oh_fax *f) {
-    /* depth 0.2 gives 0.4 in power, 0.36 after the window; its line is half of that */
-    float line = oh_sqrtf(f->am_re * f->am_re + f->am_im * f->am_im);
-    return f->am_sum > 0 && line > 0.1f * f->am_sum;
+static bool modulated(const struct oh_fax *f, int purity) {
+    /* depth 0.2 gives 0.4 in power, 0.36 after the window; its line is half of that, and a quarter of it is left by a line that clips */
+    if (!(f->am_sum > 0))
+        return false;
+    float mean = f->am_sum / f->am_n, re = f->am_re - mean * f->am_cos, im = f->am_im - mean * f->am_sin;
+    return oh_sqrtf(re * re + im * im) > (0.04f + 0.001f * (float)(100 - purity)) * f->am_sum;
 }
 
 /* Samples of 300 baud FSK to a count of bits that keep the flag's pattern: two runs of ones of six bits with single zeros around. */
@@ -124,7 +129,7 @@ void oh_fax_hop(const struct oh_ear_call *call) {
     if (call->track & OH_TRACK_START && !(f->said && f->gap_from && (int32_t)(k->seg.start - f->gap_from) < 80 * OH_MS)) {
         f->reversals = 0;
         f->last_dip = 0;
-        f->am_re = f->am_im = f->am_sum = f->am_n = 0;
+        f->am_re = f->am_im = f->am_sum = f->am_n = f->am_cos = f->am_sin = 0;
         f->tone_start = k->seg.start;
     }
     if (call->track & OH_TRACK_END && near_hz(call->ended, 1100, 60) && !(call->track & OH_TRACK_RESUME)) {
@@ -156,15 +161,15 @@ void oh_fax_hop(const struct oh_ear_call *call) {
         else if (width > 0.75f && power > 0.4f && !f->dip) {
             f->dip = 1;
             uint32_t apart = h->t - (f->last_dip ? f->last_dip : f->tone_start + OH_WINDOW / 2);
-            bool regular = apart > 400 * OH_MS && apart < 500 * OH_MS;
+            bool regular = apart > 415 * OH_MS && apart < 485 * OH_MS;
             int seen = f->last_dip && f->reversals == 0 ? 2 : f->reversals + 1;
             f->reversals = (uint8_t)(regular ? seen : 0);
             f->last_dip = h->t;
         }
     }
-    if (f->said == OH_TONE_FAX_CED && f->reversals >= 2)
-        f->said = 0; /* it proves to be more than that */
-    if (f->said == OH_TONE_ANSAM && f->reversals >= 2)
+    /* it proves to be more than that; late reversals are rather slips of the clock, of which two fall into step now and then */
+    int wanted = lasts < 1700 * OH_MS ? 2 : 3;
+    if ((f->said == OH_TONE_FAX_CED || f->said == OH_TONE_ANSAM) && f->reversals >= wanted)
         f->said = 0;
     if (f->said)
         return;
@@ -176,7 +181,7 @@ void oh_fax_hop(const struct oh_ear_call *call) {
     } else if (near_hz(seg, 2225, 23) && steady && lasts > 500 * OH_MS) {
         say(call, OH_TONE_BELL_ANS, &whole, 95);
     } else if (near_hz(seg, 2100, 23) && (steady || f->reversals || seg->drift < 12 + 2 * (100 - seg->purity)) && lasts > 540 * OH_MS) {
-        bool am = modulated(f);
+        bool am = modulated(f, seg->purity);
         if (f->reversals >= 2)
             say(call, am ? OH_TONE_ANSAM_PR : OH_TONE_ANS_PR, &whole, 97);
         else if (f->reversals == 0 || lasts > 1100 * OH_MS)

@@ -137,7 +137,8 @@ struct oh_fax {
     uint8_t v21, v21_off; /* hops with and without V.21's band */
     uint8_t no_cng;       /* tones near 1100 Hz that were none: too short, too long, too soon again */
     uint32_t tone_start, gap_from, last_dip, v21_since, cng_end;
-    float am_re, am_im, am_sum, am_n; /* 15 Hz line of the powers */
+    float am_re, am_im, am_sum, am_n; /* 15 Hz line of the powers, their sum and count */
+    float am_cos, am_sin;             /* that line of a constant power */
 };
 
 struct oh_beep_state {

@@ -50,6 +50,23 @@ static void reversals_and_modulation_tell_four_answer_tones_apart(void) {
     expect(answer_tone(true, true, -15), OH_TONE_ANSAM_PR, 1100);
 }
 
+static void modulation_is_heard_where_the_line_clips_most_of_it(void) {
+    struct tape t = answer_tone(false, true, -6);
+    for (int i = 0; i < t.samples; i++) /* the tone swings between peaks of 9,150 and 13,700 */
+        t.audio[i] = (int16_t)(t.audio[i] > 9500 ? 9500 : t.audio[i] < -9500 ? -9500 : t.audio[i]);
+    expect(t, OH_TONE_ANSAM, 620);
+}
+
+static void two_slips_late_in_ced_are_no_reversals(void) {
+    struct tape t = answer_tone(false, false, -15);
+    for (int n = 0; n < 2; n++) { /* half a turn lost at 2.4 s and at 2.85 s of the tone */
+        int at = 3200 + 19200 + n * 3600;
+        for (int i = at; i < t.samples; i++)
+            t.audio[i] = (int16_t)-t.audio[i];
+    }
+    expect(t, OH_TONE_FAX_CED, 600);
+}
+
 static void bell_answer_is_2225_hz(void) {
     expect(one_tone(2225, 1500, -20), OH_TONE_BELL_ANS, 600);
 }
@@ -89,6 +106,8 @@ int main(void) {
     TEST(cng_is_told_within_450_ms);
     TEST(ced_is_told_within_600_ms);
     TEST(reversals_and_modulation_tell_four_answer_tones_apart);
+    TEST(modulation_is_heard_where_the_line_clips_most_of_it);
+    TEST(two_slips_late_in_ced_are_no_reversals);
     TEST(bell_answer_is_2225_hz);
     TEST(v21_flags_are_told_within_200_ms);
     TEST(short_tones_and_voices_are_none);
