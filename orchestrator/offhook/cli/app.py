@@ -8,7 +8,9 @@ from typing import Annotated, NoReturn
 import typer
 
 from offhook import __version__
-from offhook.cli import analyze, bench, campaign, ctl, demo, run, tones
+from offhook.amd.cli import app as amd
+from offhook.announce.cli import app as announce
+from offhook.cli import analyze, bench, campaign, ctl, demo, run, simulate, tones
 from offhook.cli.output import CommandError, Exit, fail, quiet_broken_pipe, want_json
 
 app = typer.Typer(
@@ -25,6 +27,10 @@ app.add_typer(campaign.app, name="campaign")
 app.command()(analyze.analyze)
 app.command()(ctl.ctl)
 app.add_typer(tones.app, name="tones")
+app.add_typer(announce, name="announce")
+app.add_typer(amd, name="amd")
+app.command()(simulate.simulate)
+app.command()(simulate.whatif)
 app.add_typer(bench.app, name="bench")
 
 
