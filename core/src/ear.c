@@ -422,6 +422,9 @@ static void fetch(const struct oh_ear *ear, int number, const uint8_t *rx) {
     const uint8_t *old = frame_rows(ear, number, ear->frames + OH_RING_FRAMES - 1);
     for (size_t i = 0; i < frame; i += line)
         __builtin_prefetch(old + i);
+    const uint8_t *rows = frame_rows(ear, number, ear->frames);
+    for (size_t i = 0; i < frame; i += line)
+        __builtin_prefetch(rows + i, 1);
     const uint8_t *watch = (const uint8_t *)&ear->watched[number];
     for (size_t i = 0; i < sizeof(struct group); i += line)
         __builtin_prefetch(watch + i, 1);

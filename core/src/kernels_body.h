@@ -154,20 +154,16 @@ INLINE vf decode_linear(const int16_t *samples) {
     return __builtin_convertvector(__builtin_convertvector(s, vi), vf) * OH_TINY;
 }
 
-static void decode(int law, const void *rows, int n, int lane, float *out) {
-    if (law == OH_LAW_ALAW) {
-        const uint8_t *from = (const uint8_t *)rows + lane;
-        for (int i = 0; i < n; i++)
-            store(out + i * OH_LANES + lane, decode_alaw(from + i * OH_LANES));
-    } else if (law == OH_LAW_ULAW) {
-        const uint8_t *from = (const uint8_t *)rows + lane;
-        for (int i = 0; i < n; i++)
-            store(out + i * OH_LANES + lane, decode_ulaw(from + i * OH_LANES));
-    } else {
-        const int16_t *from = (const int16_t *)rows + lane;
-        for (int i = 0; i < n; i++)
-            store(out + i * OH_LANES + lane, decode_linear(from + i * OH_LANES));
-    }
+/* Row n * 16 + c of the hop's window, where it lies: samples are decoded as they are needed, for octets are a quarter of the cache. */
+INLINE vf sample(const struct oh_kernel_in *in, int law, int hop, int n, int c, int lane) {
+    int block = n + hop * (OH_HOP / 16);
+    const void *piece = block == 0 ? in->older : block < 11 ? in->old : in->now;
+    size_t at = (size_t)((block == 0 ? 0 : block < 11 ? block - 1 : block - 11) * 16 + c) * OH_LANES + (size_t)lane;
+    if (law == OH_LAW_ALAW)
+        return decode_alaw((const uint8_t *)piece + at);
+    if (law == OH_LAW_ULAW)
+        return decode_ulaw((const uint8_t *)piece + at);
+    return decode_linear((const int16_t *)piece + at);
 }
 
 #define C1 0.92387953251128674f /* cos(pi/8) */
@@ -263,17 +259,17 @@ INLINE void complex16(vf r[16], vf i[16]) {
         complex4(&r[q], &i[q], &r[q + 1], &i[q + 1], &r[q + 2], &i[q + 2], &r[q + 3], &i[q + 3]);
 }
 
-/* Power spectrum of the 256 rows at x. */
-static void transform(const float *x, int lane, float p[OH_BINS][OH_LANES]) {
+/* Power spectrum of one hop's window. law and hop are constants where this is called. */
+INLINE void transform(const struct oh_kernel_in *in, int law, int hop, int lane, float p[OH_BINS][OH_LANES]) {
     float re[9][16][OH_VEC], im[9][16][OH_VEC]; /* residue, column */
     const struct oh_kernel_tables *tab = &oh_kernel_tables;
     const float *window = OH_HALF ? tab->tall_window : tab->window;
     for (int c = 0; c < 16; c++) {
-        vf in[16], outr[9], outi[9];
+        vf x[16], outr[9], outi[9];
 #pragma GCC unroll 16
         for (int n = 0; n < 16; n++)
-            in[n] = load(x + (n * 16 + c) * OH_LANES + lane) * window[n * 16 + c];
-        real16(in, outr, outi);
+            x[n] = sample(in, law, hop, n, c, lane) * window[n * 16 + c];
+        real16(x, outr, outi);
 #pragma GCC unroll 9
         for (int k = 0; k < 9; k++) {
             store(re[k][c], outr[k]);
@@ -281,11 +277,11 @@ static void transform(const float *x, int lane, float p[OH_BINS][OH_LANES]) {
         }
     }
     {
-        vf in[16], outr[9], outi[9];
+        vf x[16], outr[9], outi[9];
 #pragma GCC unroll 16
         for (int n = 0; n < 16; n++)
-            in[n] = load(re[0][n]);
-        real16(in, outr, outi);
+            x[n] = load(re[0][n]);
+        real16(x, outr, outi);
 #pragma GCC unroll 9
         for (int k = 0; k < 9; k++)
             store(p[16 * k] + lane, outr[k] * outr[k] + outi[k] * outi[k]);
@@ -410,17 +406,25 @@ static void scan(struct oh_spectrum *s, int lane) {
     store_tagged(larger(other, second), s->s2 + lane, s->k2 + lane);
 }
 
-void OH_KERNEL(const struct oh_kernel_in *in, struct oh_spectrum *two) {
-    static _Thread_local float x[(OH_HISTORY + OH_FRAME_SAMPLES) * OH_LANES] __attribute__((aligned(64)));
-    for (int lane = 0; lane < OH_LANES; lane += OH_VEC) {
-        decode(in->law, in->older, OH_HISTORY - OH_FRAME_SAMPLES, lane, x);
-        decode(in->law, in->old, OH_FRAME_SAMPLES, lane, x + (OH_HISTORY - OH_FRAME_SAMPLES) * OH_LANES);
-        decode(in->law, in->now, OH_FRAME_SAMPLES, lane, x + OH_HISTORY * OH_LANES);
-        for (int hop = 0; hop < 2; hop++) {
-            transform(x + hop * OH_HOP * OH_LANES, lane, two[hop].p);
-            scan(&two[hop], lane);
-        }
+/* Its own function for each law and hop, so that both are constants. */
+#define HOP(name, law, hop)                                                                                                                \
+    static __attribute__((noinline)) void name(const struct oh_kernel_in *in, struct oh_spectrum *s) {                                     \
+        for (int lane = 0; lane < OH_LANES; lane += OH_VEC) {                                                                              \
+            transform(in, law, hop, lane, s->p);                                                                                           \
+            scan(s, lane);                                                                                                                 \
+        }                                                                                                                                  \
     }
+HOP(alaw_first, OH_LAW_ALAW, 0)
+HOP(alaw_second, OH_LAW_ALAW, 1)
+HOP(ulaw_first, OH_LAW_ULAW, 0)
+HOP(ulaw_second, OH_LAW_ULAW, 1)
+HOP(linear_first, OH_LAW_LINEAR, 0)
+HOP(linear_second, OH_LAW_LINEAR, 1)
+#undef HOP
+
+void OH_KERNEL(const struct oh_kernel_in *in, struct oh_spectrum *two) {
+    (in->law == OH_LAW_ALAW ? alaw_first : in->law == OH_LAW_ULAW ? ulaw_first : linear_first)(in, &two[0]);
+    (in->law == OH_LAW_ALAW ? alaw_second : in->law == OH_LAW_ULAW ? ulaw_second : linear_second)(in, &two[1]);
 }
 
 typedef uint8_t octets __attribute__((vector_size(16)));
