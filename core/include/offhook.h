@@ -216,6 +216,9 @@ typedef struct oh_tone_spec {
     const char *source; /* where the row comes from */
 } oh_tone_spec;
 
+#define OH_PLAN_ROWS     254 /* most rows of a plan */
+#define OH_PLAN_SEGMENTS 64  /* most segments of a row */
+
 #define OH_SPEC_CONFLICT 1 /* another lineage of sources gives a different pattern */
 #define OH_SPEC_FILLER   2 /* the source itself says that the value is not specified */
 
@@ -233,6 +236,11 @@ OH_API int oh_plan_count(void);
 OH_API const oh_tone_plan *oh_plan_at(int index);
 /* Built-in plan by name, NULL when there is none. */
 OH_API const oh_tone_plan *oh_plan_find(const char *name);
+/* Can the matcher work with this plan? Names are there and text, 1 to OH_PLAN_ROWS rows; each row has a supervisory tone or SIT, 1 to
+ * OH_PLAN_SEGMENTS segments, begins with sound, has no two silences in a row, and only its last segment may last for ever; 100 to 3400 Hz, no
+ * zero before another frequency, modulation (at most 200 Hz) of a single carrier alone. 0, or -EINVAL; why (NULL: not wanted) gets the reason in
+ * words, cut to size octets with the closing zero. oh_core_new() and oh_core_reset() ask this too. */
+OH_API int oh_plan_check(const oh_tone_plan *plan, char *why, int size);
 /* Name of a signal as DESIGN spells it ("busy"), NULL outside enum oh_tone. Static text. */
 OH_API const char *oh_tone_name(int tone);
 

@@ -14,7 +14,7 @@
 
 #define CONTINUOUS (1000 * OH_MS)
 #define EVIDENCE   (550 * OH_MS)
-#define LONG_GAP   1500 /* ms */
+#define LONG_GAP   1500             /* ms */
 #define GIVE_UP    (22000u * OH_MS) /* a gap longer than any cadence's */
 
 /* Names a caller hears as the result of a call; only these may hold up each other. */
@@ -462,8 +462,8 @@ static bool may_be_enough(struct oh_cadence *c, const oh_tone_plan *plan, const 
 static void judge(const struct oh_ear_call *call, const struct oh_seg *last) {
     struct oh_cadence *c = &call->lane->cadence;
     const oh_tone_plan *plan = call->lane->plan;
-    struct fit fits[64];
-    int rows = plan->count < 64 ? plan->count : 64;
+    struct fit fits[OH_PLAN_ROWS];
+    int rows = plan->count; /* oh_plan_check(): at most OH_PLAN_ROWS */
     int most = 0;
     if (!may_be_enough(c, plan, last))
         return;

@@ -42,8 +42,8 @@ uint64_t oh_clock_ns(void) {
 
 static bool config_is_sound(const oh_config *config) {
     return config && config->channels >= 1 && config->channels <= OH_MAX_CHANNELS && config->law >= OH_LAW_ALAW &&
-           config->law <= OH_LAW_LINEAR && config->layout >= OH_LAYOUT_CHANNEL && config->layout <= OH_LAYOUT_TIMESLOT && config->plan &&
-           config->ring_events >= 0 && config->ring_events <= 1 << 24;
+           config->law <= OH_LAW_LINEAR && config->layout >= OH_LAYOUT_CHANNEL && config->layout <= OH_LAYOUT_TIMESLOT &&
+           oh_plan_check(config->plan, NULL, 0) == 0 && config->ring_events >= 0 && config->ring_events <= 1 << 24;
 }
 
 /* sink.raise: number the event and put it into the ring; the newest is dropped when the ring is full. */
@@ -243,6 +243,9 @@ static int give_detectors(oh_core *core, struct order *order) {
 
 int oh_core_reset(oh_core *core, int channel, const oh_tone_plan *plan, uint32_t detectors) {
     if (!has_channel(core, channel) || (detectors & ~(uint32_t)ALL_DETECTORS)) {
+        return -EINVAL;
+    }
+    if (plan && plan != core->config.plan && oh_plan_check(plan, NULL, 0)) {
         return -EINVAL;
     }
     struct order order = {.kind = ORDER_RESET, .channel = channel, .plan = plan ? plan : core->config.plan, .detectors = detectors};
