@@ -78,9 +78,9 @@ struct oh_track {
     /* the tone that may be coming */
     uint8_t tries;
     int16_t try_k;
-    float try_hz;
-    uint32_t last_end;    /* end of the tone before */
-    struct oh_seg before; /* that tone */
+    float try_hz, try_before; /* of the newest hop, of the one before */
+    uint32_t last_end;        /* end of the tone before */
+    struct oh_seg before;     /* that tone */
     float before_level;
 };
 

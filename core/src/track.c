@@ -407,6 +407,14 @@ void oh_track_jump(struct oh_track *k) {
     k->tries = 0;
 }
 
+/* The tone that may be coming is still where it was. Two sines 40 or 50 Hz apart beat in step with the hops: every other one shows them
+ * together, the next one only the stronger. */
+static bool stays(const struct oh_track *k, float hz) {
+    float step = oh_absf(hz - k->try_hz);
+    bool beats = hz < 31.25f * CLOSE && step < 60 && (k->tries < 2 || oh_absf(hz - k->try_before) < 15);
+    return k->tries && (step < (k->tries < 2 ? 40.0f : 25.0f) || beats);
+}
+
 int oh_track_hop(struct oh_track *k, const struct oh_hop *h, const struct oh_ring *ring, struct oh_seg *ended) {
     int saw = OH_TRACK_NONE;
     if (h->held) {
@@ -455,13 +463,9 @@ int oh_track_hop(struct oh_track *k, const struct oh_hop *h, const struct oh_rin
         }
     }
     if (!k->on || k->miss || louder) {
-        if (is_tonal && k->tries && oh_absf(hz - k->try_hz) < (k->tries < 2 ? 40.0f : 25.0f)) {
-            k->tries++;
-            k->try_hz = hz;
-        } else {
-            k->tries = is_tonal ? 1 : 0;
-            k->try_hz = hz;
-        }
+        k->tries = (uint8_t)(!is_tonal ? 0 : stays(k, hz) ? k->tries + 1 : 1);
+        k->try_before = k->try_hz;
+        k->try_hz = hz;
     } else {
         k->tries = 0;
     }

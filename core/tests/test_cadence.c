@@ -88,6 +88,22 @@ static void british_ringing_is_two_bursts_of_two_close_sines(void) {
     expect(&t, "gb", OH_TONE_RINGBACK, 1300);
 }
 
+static void sines_that_beat_in_step_with_the_hops_are_found_at_any_phase(void) {
+    for (int ms = 0; ms < 20; ms += 2) { /* 400 + 450 Hz beat every 20 ms, two hops */
+        struct tape t = start();
+        tape_quiet(&t, ms);
+        for (int i = 0; i < 2; i++) {
+            bursts(&t, 400, 450, 400, 200, 1);
+            bursts(&t, 400, 450, 400, 2000, 1);
+        }
+        expect(&t, "nz", OH_TONE_RINGBACK, 3100);
+        t = start();
+        tape_quiet(&t, ms);
+        tape_pair(&t, 350, 400, 2000, -12);
+        expect(&t, "sh", OH_TONE_DIAL, 1200);
+    }
+}
+
 static void australian_dial_tone_is_two_sines_25_hz_apart(void) {
     struct tape t = start();
     tape_pair(&t, 413, 438, 3200, -12);
@@ -246,6 +262,7 @@ int main(void) {
     TEST(ringback_comes_early_as_an_opinion_and_once_as_a_verdict);
     TEST(american_tones_are_pairs);
     TEST(british_ringing_is_two_bursts_of_two_close_sines);
+    TEST(sines_that_beat_in_step_with_the_hops_are_found_at_any_phase);
     TEST(australian_dial_tone_is_two_sines_25_hz_apart);
     TEST(spanish_busy_waits_until_congestion_and_unobtainable_part_from_it);
     TEST(singapore_unobtainable_is_no_dial_tone);
