@@ -36,6 +36,7 @@ def test_the_example_is_valid_and_names_every_section() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ('[core]\nplan = "zz"\n', ":2: core.plan: unknown tone plan 'zz': did you mean 'zw'"),
         ('[node]\nname = "n1"\n\n[core]\nplann = "cn"\n', ":5: unknown key 'core.plann': did you mean 'plan'?"),
         ('[contrl]\nmode = "off"\n', ":1: unknown key 'contrl': did you mean 'control'?"),
         ("[core]\n# a comment\nfifo = 120\n", ":3: core.fifo: Input should be less than or equal to 99 (given: 120)"),

@@ -40,4 +40,4 @@ def unknown_plan(name: str, known: list[str]) -> ValueError:
     """The error for a tone plan that does not exist, with the closest names first."""
     close = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(repr(match) for match in close)}? " if close else ""
-    return ValueError(f"unknown tone plan {name!r}: {hint}Known plans: {', '.join(known)}")
+    return ValueError(f"unknown tone plan {name!r}: {hint}There are {len(known)}, named by ISO 3166; `offhook tones list` shows them")

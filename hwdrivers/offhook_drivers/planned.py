@@ -50,7 +50,7 @@ LISTEN_S = 0.25  # how often an answered callee attends to what we say
 SPOKE_TICKS = 5  # 100 ms of voice: we have begun to speak
 ENDED_S = 1.0  # of silence after it: our prompt has ended
 QUIET_PROMPT_S = (1.0, 9.0)  # without audio our prompt is taken to begin and end then, counted from the answer
-KEPT_TRUTHS = 100_000  # of calls that nobody asked for
+KEPT_TRUTHS = 10_000  # of calls that nobody asked for
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Simulator", "Truth"]
 
 MAX_SPANS = 32
-REMEMBERED_NUMBERS = 250_000  # numbers whose attempts are counted; the longest unused are forgotten
+REMEMBERED_NUMBERS = 50_000  # numbers whose attempts are counted; the longest unused are forgotten
 
 
 class Simulator(PlannedDriver):

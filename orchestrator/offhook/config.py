@@ -77,8 +77,19 @@ class ControlSettings(Section):
 class CoreSettings(Section):
     """``[core]``: hearing."""
 
-    plan: str = Field("cn", pattern=r"^[a-z]{2}$", description="Tone plan of the network, ISO 3166 in lower case.")
+    plan: str = Field(
+        "cn", min_length=1, description="Tone plan of the network: ISO 3166 in lower case, auto, auto:REGION, a TOML file, or one of plan_files."
+    )
+    plan_files: tuple[Path, ...] = Field((), description="TOML files with tone plans of one's own; plan may name one of them.")
     fifo: int = Field(0, ge=0, le=99, description="SCHED_FIFO priority of the media thread; 0 is normal.")
+
+    @field_validator("plan")
+    @classmethod
+    def _plan_is_known(cls, name: str) -> str:
+        from offhook_core import plans
+
+        plans.find(name)
+        return name
     capture_s: float = Field(
         8.0, ge=0, le=60, description="Newest seconds of each line kept in memory, to show unknown announcements before answer; 0: none."
     )
