@@ -14,6 +14,7 @@
 
 #define CONTINUOUS (1000 * OH_MS)
 #define EVIDENCE   (550 * OH_MS)
+#define LONG_BURST 5000             /* ms; what lasts longer is a steady tone */
 #define LONG_GAP   1500             /* ms */
 #define GIVE_UP    (22000u * OH_MS) /* a gap longer than any cadence's */
 
@@ -75,6 +76,8 @@ static float pitch_off(const struct oh_seg *seg, const oh_segment *want) {
         return oh_maxf(oh_absf(f0 - lo) / tolerance_hz(lo), oh_absf(f1 - hi) / tolerance_hz(hi)) / slack;
     if (hi - lo <= 60 && seg->flags & OH_SEG_BEAT)
         return oh_absf(f0 - middle) / tolerance_hz(middle) + 0.2f;
+    if (hi - lo >= 20 && seg->hops >= 12 && seg->purity >= 90 && seg->sway <= 12 && seg->drift <= 3)
+        return 9; /* these would beat */
     if (hi - lo <= 32)
         return oh_absf(f0 - middle) / tolerance_hz(middle) + 0.6f;
     return 9;
@@ -208,10 +211,10 @@ static uint32_t bursts_end(const oh_tone_plan *plan, const struct oh_seg *tone) 
     for (int i = 0; i < plan->count; i++)
         for (int p = 0; p < plan->tones[i].once + plan->tones[i].loop; p++) {
             const oh_segment *s = &plan->tones[i].segments[p];
-            if (!is_gap(s) && s->duration_ms > most && s->duration_ms <= 5000 && pitch_off(tone, s) <= 1)
+            if (!is_gap(s) && s->duration_ms > most && s->duration_ms <= LONG_BURST && pitch_off(tone, s) <= 1)
                 most = s->duration_ms;
         }
-    return most * OH_MS * 5 / 4;
+    return most * OH_MS * 9 / 8 + (most ? 40 * OH_MS : 0);
 }
 
 /* End of the newest complete tone of the list that is not much fainter than this; 0 when there is none. */
@@ -229,7 +232,7 @@ static bool enough(const oh_tone_plan *plan, const oh_tone_spec *row, const stru
     const oh_segment *want = &row->segments[fit->position];
     uint32_t lasts = last->end - last->start;
     bool tone = last->flags & OH_SEG_TONE;
-    if (tone && want->duration_ms == 0) {
+    if (tone && (want->duration_ms == 0 || want->duration_ms > LONG_BURST)) {
         /* notes of a melody: other sound next to it, or impure and beside the pitch */
         uint32_t before = last_tone(c, last->level_cdbm0);
         if (fit->whole == 0 && before && lasts < 2500u * OH_MS && last->start - before < 300 * OH_MS)
@@ -591,7 +594,10 @@ void oh_cadence_hop(const struct oh_ear_call *call) {
         if (c->count == 0 && last.start < 60 * OH_MS)
             last.flags |= OH_SEG_CUT;
         close_gap(c, &last);
-        wake(c, t + (k->hops < 5 ? 10u : k->hops < 21 ? 50u : 100u) * OH_MS);
+        uint32_t step = (k->hops < 5 ? 10u : k->hops < 21 ? 50u : 100u) * OH_MS, lasts = last.end - last.start;
+        if (lasts < CONTINUOUS && lasts + step > CONTINUOUS)
+            step = CONTINUOUS - lasts; /* a steady tone is told as soon as it may be */
+        wake(c, t + step);
     } else if (c->count) {
         last.start = c->segs[c->count - 1].end;
         last.end = t - OH_WINDOW / 2;

@@ -110,6 +110,21 @@ static void australian_dial_tone_is_two_sines_25_hz_apart(void) {
     expect(&t, "au", OH_TONE_DIAL, 2900);
 }
 
+static void steady_tones_are_told_after_a_second(void) {
+    struct tape t = start();
+    tape_pair(&t, 350, 440, 3000, -12);
+    expect(&t, "us", OH_TONE_DIAL, 1070);
+    t = start();
+    tape_tone(&t, 400, 3000, -12); /* Romania rings with 384 + 416 Hz for 2 s, which would beat */
+    expect(&t, "ro", OH_TONE_DIAL, 1070);
+    t = start();
+    tape_tone(&t, 425, 14000, -12); /* Ecuador: for 15 s; a burst of ringback is 1.2 s */
+    expect(&t, "ec", OH_TONE_DIAL, 1500);
+    t = start();
+    tape_tone(&t, 440, 3000, -12); /* Honduras: a burst of ringback is 2 s */
+    expect(&t, "hn", OH_TONE_DIAL, 2400);
+}
+
 static void spanish_busy_waits_until_congestion_and_unobtainable_part_from_it(void) {
     struct tape t = start();
     bursts(&t, 425, 0, 200, 200, 8);
@@ -264,6 +279,7 @@ int main(void) {
     TEST(british_ringing_is_two_bursts_of_two_close_sines);
     TEST(sines_that_beat_in_step_with_the_hops_are_found_at_any_phase);
     TEST(australian_dial_tone_is_two_sines_25_hz_apart);
+    TEST(steady_tones_are_told_after_a_second);
     TEST(spanish_busy_waits_until_congestion_and_unobtainable_part_from_it);
     TEST(singapore_unobtainable_is_no_dial_tone);
     TEST(french_busy_and_congestion_sound_alike_and_are_busy);
