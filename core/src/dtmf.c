@@ -76,6 +76,26 @@ static int stood(const struct oh_ring *ring) {
     return most > 2.6f * least ? 0 : n * STEP;
 }
 
+/* One tone 4 dB above the other, as the formants of a vowel are. */
+static bool voiced(const struct oh_hop *h) {
+    float low = h->spec->band[OH_BAND_ROW][h->lane], high = h->spec->band[OH_BAND_COL][h->lane];
+    return low > 2.5f * high || high > 2.5f * low;
+}
+
+/* A payphone tone of the plan is as near as the key, which is off by so many parts: Denmark uses the very pair of #, New Zealand one near 6. */
+static bool of_payphone(const oh_tone_plan *plan, const struct oh_hop *h, float off) {
+    float low = oh_hop_hz(h, h->spec->band_k[OH_BAND_ROW][h->lane]), high = oh_hop_hz(h, h->spec->band_k[OH_BAND_COL][h->lane]);
+    for (int i = 0; plan && i < plan->count; i++) {
+        const oh_tone_spec *row = &plan->tones[i];
+        for (int p = 0; row->tone == OH_TONE_PAYPHONE && p < row->once + row->loop; p++) {
+            const float a = row->segments[p].hz[0], b = row->segments[p].hz[1];
+            if (a > 0 && b > 0 && oh_absf(low - a) <= (off + 0.001f) * a && oh_absf(high - b) <= (off + 0.001f) * b)
+                return true;
+        }
+    }
+    return false;
+}
+
 static float key_power(const struct oh_hop *h, int key) {
     int row = (int)(rows_hz[(key - 1) / 4] / OH_BIN_HZ + 0.5f), column = (int)(columns_hz[(key - 1) % 4] / OH_BIN_HZ + 0.5f);
     return oh_hop_power(h, row - 1, row + 1) + oh_hop_power(h, column - 1, column + 1);
@@ -127,6 +147,10 @@ void oh_dtmf_hop(const struct oh_ear_call *call) {
         return;
     int samples = stood(&call->ring);
     if (samples < 30 * OH_MS || level < 0.76f * h->total || (level < 0.85f * h->total && d->hops < 3) || level < least(call->lane->plan))
+        return;
+    if (level < 0.82f * h->total && (off > 0.012f || voiced(h)))
+        return;
+    if (!call->lane->answered && of_payphone(call->lane->plan, h, off))
         return;
     d->key = (uint8_t)key;
     d->off = d->bad = 0;

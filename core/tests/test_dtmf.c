@@ -121,6 +121,28 @@ static void voices_press_no_keys(void) {
     expect_none(t, "us");
 }
 
+static void a_vowel_on_a_pair_is_no_key(void) {
+    struct tape t = tape_new();
+    tape_quiet(&t, 200);
+    tape_pair(&t, 697, 0, 60, -10);
+    for (int i = 1600; i < t.samples; i++) /* the second formant 8 dB below the first, a third one with a fifth of the power */
+        t.audio[i] = (int16_t)(t.audio[i] + 2874 * sin(2 * M_PI * 1209 * i / 8000) + 4000 * sin(2 * M_PI * 2091 * i / 8000));
+    tape_quiet(&t, 200);
+    expect_none(t, "us");
+}
+
+static void payphone_tones_of_the_plan_are_no_keys_before_the_answer(void) {
+    struct tape t = tape_new();
+    for (int i = 0; i < 3; i++) { /* Denmark: the first pair is that of # */
+        tape_quiet(&t, 1000);
+        tape_pair(&t, 941, 1477, 200, -14);
+        tape_quiet(&t, 200);
+        tape_pair(&t, 950, 1400, 200, -14);
+    }
+    CHECK_EQ(heard_count(hear(&t, "us", OH_DETECT_DTMF), OH_EVENT_TONE, OH_TONE_DTMF), 3);
+    expect_none(t, "dk");
+}
+
 int main(void) {
     TEST(all_keys_of_40_ms_with_pauses_of_40_ms);
     TEST(pauses_of_30_ms_part_two_digits);
@@ -135,5 +157,7 @@ int main(void) {
     TEST(a_digit_is_told_within_50_ms);
     TEST(dial_tone_under_the_digit_does_no_harm);
     TEST(voices_press_no_keys);
+    TEST(a_vowel_on_a_pair_is_no_key);
+    TEST(payphone_tones_of_the_plan_are_no_keys_before_the_answer);
     return 0;
 }
