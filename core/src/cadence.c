@@ -404,6 +404,8 @@ static bool better(const oh_tone_plan *plan, const struct fit *fits, int i, int 
     if (same_pattern(a, b))
         return priority(a->tone) < priority(b->tone);
     bool start_a = fits[i].first == 0, start_b = fits[j].first == 0;
+    if ((a->once || b->once) && start_a != start_b)
+        return start_a; /* a burst more or less before the steady tone: what was heard is all there was */
     if (fits[i].whole > a->loop && a->loop == b->loop && a->loop > 2 && start_a != start_b)
         return start_a; /* one pattern is the other, turned round: the tone began where its row begins */
     return fits[i].off < fits[j].off;
@@ -414,6 +416,8 @@ static bool settled(const oh_tone_spec *row, const struct fit *fit, const oh_ton
     if (row->once + row->loop == 1 && rival->once + rival->loop == 1)
         return true; /* two steady tones */
     const oh_segment *w = &row->segments[fit->position], *v = &rival->segments[other->position];
+    if (row->once && rival->once && !w->duration_ms && !v->duration_ms && fit->first == 0 && other->first > 0)
+        return true;
     if (!w->duration_ms && !v->duration_ms)
         return true;
     if (other->off - fit->off > (fit->whole >= 2 ? 0.3f : 0.5f))

@@ -125,6 +125,15 @@ static void steady_tones_are_told_after_a_second(void) {
     expect(&t, "hn", OH_TONE_DIAL, 2400);
 }
 
+static void the_number_of_bursts_before_the_steady_tone_counts(void) {
+    for (int six = 0; six < 2; six++) {
+        struct tape t = start();
+        bursts(&t, 350, 440, 100, 100, six ? 6 : 3);
+        tape_pair(&t, 350, 440, 2000, -12);
+        expect(&t, "us", six ? OH_TONE_DIAL_SPECIAL : OH_TONE_DIAL_RECALL, 1900);
+    }
+}
+
 static void spanish_busy_waits_until_congestion_and_unobtainable_part_from_it(void) {
     struct tape t = start();
     bursts(&t, 425, 0, 200, 200, 8);
@@ -280,6 +289,7 @@ int main(void) {
     TEST(sines_that_beat_in_step_with_the_hops_are_found_at_any_phase);
     TEST(australian_dial_tone_is_two_sines_25_hz_apart);
     TEST(steady_tones_are_told_after_a_second);
+    TEST(the_number_of_bursts_before_the_steady_tone_counts);
     TEST(spanish_busy_waits_until_congestion_and_unobtainable_part_from_it);
     TEST(singapore_unobtainable_is_no_dial_tone);
     TEST(french_busy_and_congestion_sound_alike_and_are_busy);
