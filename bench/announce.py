@@ -122,7 +122,10 @@ def recall(recordings: Sequence[Recording], count: int) -> dict[str, Any]:
 def false_names(recordings: Sequence[Recording], others: Sequence[Recording], hours: float) -> dict[str, Any]:
     """Announcements named in audio that holds none. Synthetic voices are left out: they say the same words bit by bit."""
     library = library_of([one for one in recordings if len(one.samples) >= RATE])
-    real = [one.samples for one in others if not one.source.startswith("tts:")]
+    sources = {one.source for one in recordings}
+    real = [
+        one.samples for one in others if not one.source.startswith("tts:") and one.source not in sources
+    ]  # no part of a known recording
     rng = np.random.default_rng(2)
     done, names, spent = 0, Counter[str](), 0.0
     while done < hours * 3600 * RATE:

@@ -24,7 +24,6 @@ enum {
     NEAR = 24,             /* frames of the second look */
     TWIN = 24,             /* frames that must sound the same, 0.48 s */
     MIN_BITS = 240,        /* bits that are weighed at least */
-    BEGINNING = 50,        /* frames at the beginning of a clip, 1 s */
     MIN_HEARD = 20,        /* and so many frames, 0.4 s */
     FULL_BITS = 700,       /* more of them do not make surer, because neighbours hang together */
     ENDED_FRAMES = 40,     /* so long a clip with twins may still turn out to be another one */
@@ -35,7 +34,6 @@ enum {
 #ifndef ENOUGH
 #define ENOUGH 15.5f
 #endif
-#define SOONER 1.0f /* less is asked for what was heard from the beginning of a clip: there are fewer places to be mistaken for */
 #define MARGIN 3.0f /* over the next best of another number */
 #define HOPE   7.0f /* stays a candidate */
 
@@ -521,15 +519,10 @@ static bool was_said(const struct oh_match *m, uint32_t number) {
     return false;
 }
 
-/* What is asked for of a candidate. */
-static float enough(const struct oh_library *l, const struct oh_candidate *c) {
-    return c->since - l->clip[c->clip].first <= BEGINNING ? ENOUGH - SOONER : ENOUGH;
-}
-
 static bool tell(struct oh_match *m, const struct oh_library *l, const struct oh_candidate *c, bool named, float margin,
                  struct oh_verdict *out) {
     const struct oh_library_clip *clip = &l->clip[c->clip];
-    float over = (named ? c->own > 0 ? c->own : c->all : c->sort) - enough(l, c);
+    float over = (named ? c->own > 0 ? c->own : c->all : c->sort) - ENOUGH;
     *out = (struct oh_verdict){
         .named = named,
         .number = clip->number,
@@ -577,13 +570,13 @@ static bool decide(struct oh_match *m, const struct oh_library *l, struct oh_ver
         if (l->clip[c->clip].sort != l->clip[kin->clip].sort)
             other_sort = oh_maxf(other_sort, c->sort);
     }
-    if (alone && best->own >= enough(l, best) && best->own - second >= MARGIN) {
+    if (alone && best->own >= ENOUGH && best->own - second >= MARGIN) {
         if (!was_said(m, l->clip[best->clip].number))
-            return tell(m, l, best, true, best->own - oh_maxf(second, enough(l, best)), out);
+            return tell(m, l, best, true, best->own - oh_maxf(second, ENOUGH), out);
         return false;
     }
-    if (!m->sort_said && kin->sort >= enough(l, kin) && kin->sort - other_sort >= MARGIN)
-        return tell(m, l, kin, false, kin->sort - oh_maxf(other_sort, enough(l, kin)), out);
+    if (!m->sort_said && kin->sort >= ENOUGH && kin->sort - other_sort >= MARGIN)
+        return tell(m, l, kin, false, kin->sort - oh_maxf(other_sort, ENOUGH), out);
     return false;
 }
 
