@@ -113,7 +113,7 @@ class Shift(_Section):
 
 
 class ListMix(_Section):
-    """Who is behind the numbers; what is left of 1 does not answer."""
+    """Who answers, as shares of the calls launched; what is left of 1 rings until the no-answer time."""
 
     person: Course = ((0.0, 0.25),)
     machine: Course = ((0.0, 0.15),)

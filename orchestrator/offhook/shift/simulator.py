@@ -22,7 +22,7 @@ from offhook.pacing.modes import Broadcast, Manual
 from offhook.pacing.rules import Counts, Start, Window
 from offhook.pacing.state import AgentState, EventKind, Limits, LineState, Outcome, PacingEvent, PacingState, Policy
 
-from .scenario import Group, Scenario, at
+from .scenario import Distribution, Group, Scenario, at
 
 FREE, SETUP, RINGING, ANALYSIS, QUEUED, TALKING, MESSAGE = (int(s) for s in LineState)
 OUT, READY, AGENT_TALKING, WRAP, RESERVED = (int(s) for s in AgentState)
@@ -102,6 +102,14 @@ def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return view
 
 
+def _under(limit_s: float, ring: Distribution, rng: np.random.Generator, n: int) -> npt.NDArray[np.float64]:
+    """Draw ringing times of calls that are answered, so under the no-answer time: the shares of the list are of answered calls."""
+    drawn = ring.draw(rng, 2 * n)
+    drawn, again = drawn[:n], drawn[n:]
+    drawn = np.where(drawn < limit_s, drawn, again)
+    return np.asarray(np.where(drawn < limit_s, drawn, limit_s * rng.random(n)))
+
+
 class _Leads:
     """The list, drawn in blocks."""
 
@@ -117,8 +125,8 @@ class _Leads:
                 rng.random(n),
                 rng.random(n),
                 s.network.setup.draw(rng, n),
-                s.network.person_ring.draw(rng, n),
-                s.network.machine_ring.draw(rng, n),
+                _under(s.network.no_answer_s, s.network.person_ring, rng, n),
+                _under(s.network.no_answer_s, s.network.machine_ring, rng, n),
                 s.detection.greeting_onset.draw(rng, n),
                 s.detection.greeting.draw(rng, n),
                 s.detection.person.draw(rng, n),
@@ -364,8 +372,7 @@ class Simulator:
         lead, kind = self._lead[line], self._kind[line]
         assert lead is not None
         ring = lead.person_ring if kind is Outcome.PERSON else lead.machine_ring
-        if kind is Outcome.NO_ANSWER or ring >= self._s.network.no_answer_s:
-            self._kind[line] = Outcome.NO_ANSWER
+        if kind is Outcome.NO_ANSWER:
             self._at(self.t + self._s.network.no_answer_s, self._unanswered, line)
         else:
             self._at(self.t + ring, self._answer, line)
