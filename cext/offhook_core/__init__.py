@@ -10,7 +10,9 @@ from offhook_core.errors import CoreError
 from offhook_core.events import Event
 from offhook_core.isa import force_isa, isa
 from offhook_core.library import Fingerprint, Library, LibraryClip, Match
+from offhook_core.plan_file import PlanError
 from offhook_core.plans import Plan, Segment, ToneSpec
+from offhook_core.tone_plan import TonePlan
 
 __all__ = [
     "FRAME_SAMPLES",
@@ -30,11 +32,13 @@ __all__ = [
     "LineFault",
     "Match",
     "Plan",
+    "PlanError",
     "Profile",
     "Segment",
     "Sit",
     "Stats",
     "Tone",
+    "TonePlan",
     "ToneSpec",
     "Valid",
     "force_isa",

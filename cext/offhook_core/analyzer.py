@@ -15,6 +15,7 @@ from offhook_core.enums import Detect, Law, Profile, Valid
 from offhook_core.errors import named
 from offhook_core.events import Event
 from offhook_core.library import Library
+from offhook_core.tone_plan import PlanLike, TonePlan
 
 if TYPE_CHECKING:
     from offhook_core.answer import AnswerSettings
@@ -29,7 +30,8 @@ class CallAnalyzer:
     :meth:`answered` and :meth:`lost` say holds from the frame that contains the current sample.
 
     Args:
-        plan: Name of the tone plan, ``"cn"``.
+        plan: Tone plan: a built-in name such as ``"cn"``, ``"auto"``, ``"auto:europe"``, ``"auto:cn,us,gb"``, a TOML file, or a plan; see
+            :func:`offhook_core.tone_plan.resolve`.
         law: ``"alaw"`` or ``"ulaw"`` for octets, ``"linear"`` when only 16-bit samples come.
         detectors: What to arm, see :class:`Profile`.
         answer: When to decide who answered, see :class:`offhook_core.answer.AnswerSettings`; None for the preset ``balanced``.
@@ -41,7 +43,7 @@ class CallAnalyzer:
 
     def __init__(
         self,
-        plan: str = "cn",
+        plan: PlanLike = "cn",
         law: str | Law = "alaw",
         detectors: int | Detect = Profile.ALL,
         answer: AnswerSettings | None = None,
@@ -73,6 +75,11 @@ class CallAnalyzer:
         self._filled = 0
         self._missing = 0  # samples of it that were lost
         self._samples = 0
+
+    @property
+    def plan(self) -> TonePlan:
+        """The tone plan in use; ``Event.row`` counts in its ``tones``."""
+        return self._engine.plan
 
     @property
     def t_ms(self) -> float:

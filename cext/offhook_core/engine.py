@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook_core import plans
 from offhook_core._native import ffi, lib
 from offhook_core.blocks import Block, view_of
 from offhook_core.enums import Detect, Law, Layout, Profile, Valid
 from offhook_core.errors import CoreError, check, named
 from offhook_core.events import Event, decode
 from offhook_core.library import Library
+from offhook_core.tone_plan import PlanLike, TonePlan, resolve
 
 if TYPE_CHECKING:
     from offhook_core.answer import AnswerSettings
@@ -68,7 +68,8 @@ class Engine:
 
     Args:
         channels: B-channels fed together, 240 on an eight-span card.
-        plan: Name of the tone plan that a channel has unless :meth:`reset` names another.
+        plan: Tone plan that a channel has unless :meth:`reset` names another: a built-in name, ``"auto"`` and its kin, a TOML file, or a
+            plan; see :func:`offhook_core.tone_plan.resolve`.
         law: ``"alaw"``, ``"ulaw"`` or ``"linear"``: coding of rx, tx and prompts.
         layout: ``"channel"`` or ``"timeslot"``: order of the samples in a frame.
         ring_events: Capacity of the event ring; 0 takes 16 a channel and at least 1024.
@@ -79,7 +80,7 @@ class Engine:
     """
 
     def __init__(
-        self, channels: int, plan: str = "cn", law: str | Law = "alaw", layout: str | Layout = "channel", ring_events: int = 0
+        self, channels: int, plan: PlanLike = "cn", law: str | Law = "alaw", layout: str | Layout = "channel", ring_events: int = 0
     ) -> None:
         self._ptr: Any = ffi.NULL
         if not 1 <= channels <= lib.OH_MAX_CHANNELS:
@@ -89,12 +90,13 @@ class Engine:
         self.channels = channels
         self.law = named(Law, law, "law")
         self.layout = named(Layout, layout, "layout")
-        self.plan = plan
+        self._plans: dict[PlanLike, TonePlan] = {}  # every plan that a channel may look at; the core reads their memory
+        self.plan = self._plan(plan)
         config = ffi.new("oh_config *")
         config.channels = channels
         config.law = self.law
         config.layout = self.layout
-        config.plan = plans.find(plan)
+        config.plan = self.plan.pointer
         config.ring_events = ring_events
         ptr = lib.oh_core_new(config)
         if ptr == ffi.NULL:
@@ -152,6 +154,12 @@ class Engine:
         if not 0 <= channel < self.channels:
             raise ValueError(f"channel must be 0 to {self.channels - 1}, not {channel}")
 
+    def _plan(self, which: PlanLike) -> TonePlan:
+        found = self._plans.get(which)
+        if found is None:
+            found = self._plans[which] = resolve(which)
+        return found
+
     @staticmethod
     def _check_detectors(detectors: int) -> int:
         every = sum(Detect)
@@ -159,16 +167,16 @@ class Engine:
             raise ValueError(f"detectors must be bits of Detect within {int(every):#x}, not {detectors:#x}")
         return int(detectors)
 
-    def reset(self, channel: int, detectors: int | Detect = Profile.PRE_ANSWER, plan: str | None = None) -> None:
+    def reset(self, channel: int, detectors: int | Detect = Profile.PRE_ANSWER, plan: PlanLike | None = None) -> None:
         """Start a call on the channel: time 0, these detectors fresh, nothing playing, not bridged.
 
         Args:
             channel: B-channel.
             detectors: What to arm, see :class:`Profile`.
-            plan: Tone plan of this call, None for the engine's own.
+            plan: Tone plan of this call, None for the engine's own. The engine keeps it until it is closed; a file is read once.
         """
         self._check_channel(channel)
-        pointer = ffi.NULL if plan is None else plans.find(plan)
+        pointer = ffi.NULL if plan is None else self._plan(plan).pointer
         self._order(lib.oh_core_reset, channel, pointer, self._check_detectors(detectors))
 
     def arm(self, channel: int, detectors: int | Detect) -> None:

@@ -9,8 +9,8 @@ from offhook_core._native import ffi, lib
 from offhook_core.enums import Tone
 from offhook_core.errors import unknown_plan
 
-_CONFLICT = 1
-_FILLER = 2
+CONFLICT = 1
+FILLER = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,21 @@ class Plan:
     tones: tuple[ToneSpec, ...]
 
 
+class RowError(ValueError):
+    """The matcher cannot work with a row.
+
+    Args:
+        name: Of the plan.
+        row: From 0.
+        why: In words.
+    """
+
+    def __init__(self, name: str, row: int, why: str) -> None:
+        super().__init__(f"tone plan {name!r}: row {row}: {why}")
+        self.row = row
+        self.why = why
+
+
 def _text(pointer: Any) -> str:
     return "" if pointer == ffi.NULL else str(ffi.string(pointer), "utf-8")
 
@@ -98,8 +113,8 @@ def plan(name: str) -> Plan:
                 once=tuple(segments[: spec.once]),
                 loop=tuple(segments[spec.once :]),
                 source=_text(spec.source),
-                conflict=bool(spec.flags & _CONFLICT),
-                filler=bool(spec.flags & _FILLER),
+                conflict=bool(spec.flags & CONFLICT),
+                filler=bool(spec.flags & FILLER),
             )
         )
     return Plan(_text(found.name), _text(found.country), tuple(tones))

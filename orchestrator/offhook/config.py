@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from offhook.errors import ConfigError
@@ -77,22 +77,24 @@ class ControlSettings(Section):
 class CoreSettings(Section):
     """``[core]``: hearing."""
 
-    plan: str = Field(
-        "cn", min_length=1, description="Tone plan of the network: ISO 3166 in lower case, auto, auto:REGION, a TOML file, or one of plan_files."
-    )
     plan_files: tuple[Path, ...] = Field((), description="TOML files with tone plans of one's own; plan may name one of them.")
+    plan: str = Field(
+        "cn",
+        min_length=1,
+        description="Tone plan of the network: ISO 3166 in lower case, auto, auto:REGION, a TOML file, or one of plan_files.",
+    )
     fifo: int = Field(0, ge=0, le=99, description="SCHED_FIFO priority of the media thread; 0 is normal.")
-
-    @field_validator("plan")
-    @classmethod
-    def _plan_is_known(cls, name: str) -> str:
-        from offhook_core import plans
-
-        plans.find(name)
-        return name
     capture_s: float = Field(
         8.0, ge=0, le=60, description="Newest seconds of each line kept in memory, to show unknown announcements before answer; 0: none."
     )
+
+    @field_validator("plan")
+    @classmethod
+    def _plan_is_known(cls, name: str, info: ValidationInfo) -> str:
+        from offhook.tones.chosen import tone_plan
+
+        tone_plan(name, info.data.get("plan_files", ()))
+        return name
 
 
 class LimitSettings(Section):

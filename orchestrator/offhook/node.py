@@ -54,6 +54,7 @@ from offhook.reconcile import Running, reconcile
 from offhook.retry import after
 from offhook.store import Lead, Store, StoreStatus
 from offhook.store.store import Lost, instant, result_row
+from offhook.tones.chosen import tone_plan
 from offhook_core import Alarm as AlarmBit
 from offhook_core import CoreError, Detect, Engine, Profile
 from offhook_core import Event as Sound
@@ -209,7 +210,7 @@ class Node(Desk):
         self.pool = ChannelPool(self.driver.channels, self.driver.channels_per_span, self.settings.limits.channels)
         media = self.driver.media
         if media is not None:
-            self.engine = Engine(self.driver.channels, self.settings.core.plan)
+            self.engine = Engine(self.driver.channels, tone_plan(self.settings.core.plan, self.settings.core.plan_files))
             folder = self.settings.node.data_dir / "announcements"
             self._announcements = LiveAnnouncements(self.engine, folder, self.settings.core.capture_s, self.clock)
             await self._announcements.refresh()

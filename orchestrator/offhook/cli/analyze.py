@@ -25,7 +25,9 @@ class LawName(StrEnum):
 
 def analyze(
     files: Annotated[list[Path], typer.Argument(help="Recordings: 8 kHz mono, one call each.", metavar="FILE...", show_default=False)],
-    plan: Annotated[str, typer.Option(help="Tone plan; see: offhook tones list.")] = "cn",
+    plan: Annotated[
+        str, typer.Option(help="Tone plan: a name, see offhook tones list; auto, auto:europe, auto:cn,us,gb; or a TOML file.")
+    ] = "cn",
     law: Annotated[LawName, typer.Option(help="Law of headerless .raw files.")] = LawName.ALAW,
     answered_ms: Annotated[
         float | None, typer.Option(min=0, help="When the call was answered, ms into the recording; none: never.")
