@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "announce.h"
 #include "answer.h"
@@ -54,6 +55,18 @@ static uint8_t *frame_rows(const struct oh_ear *ear, int group, uint64_t frame) 
     return ear->audio + (size_t)group * group_bytes(ear) + slot * OH_FRAME_SAMPLES * OH_LANES * ear->sample_bytes;
 }
 
+/* Memory for all channels, in large pages where there are any: thousands of channels are more than the processor's page table cache. */
+static void *room(size_t bytes) {
+    const size_t large = (size_t)2 << 20, align = bytes < large ? 64 : large;
+    bytes = (bytes + align - 1) / align * align;
+    void *at = aligned_alloc(align, bytes);
+#ifdef MADV_HUGEPAGE
+    if (at && align == large)
+        (void)madvise(at, bytes, MADV_HUGEPAGE); /* a wish */
+#endif
+    return at;
+}
+
 struct oh_ear *oh_ear_new(int channels, int law, int layout) {
     if (channels < 1 || channels > OH_MAX_CHANNELS || law < OH_LAW_ALAW || law > OH_LAW_LINEAR || layout < OH_LAYOUT_CHANNEL ||
         layout > OH_LAYOUT_TIMESLOT) {
@@ -75,10 +88,12 @@ struct oh_ear *oh_ear_new(int channels, int law, int layout) {
     ear->transpose = oh_transpose_chosen();
     ear->watch = oh_watch_chosen();
     size_t bytes = (size_t)ear->groups * group_bytes(ear);
-    ear->audio = aligned_alloc(64, bytes);
-    ear->lanes = calloc((size_t)ear->groups * OH_LANES, sizeof *ear->lanes);
-    size_t watched = ((size_t)ear->groups * sizeof *ear->watched + 63) / 64 * 64;
-    ear->watched = aligned_alloc(64, watched);
+    size_t lanes = (size_t)ear->groups * OH_LANES * sizeof *ear->lanes, watched = (size_t)ear->groups * sizeof *ear->watched;
+    ear->audio = room(bytes);
+    ear->lanes = room(lanes);
+    ear->watched = room(watched);
+    if (ear->lanes)
+        memset(ear->lanes, 0, lanes);
     if (ear->watched)
         memset(ear->watched, 0, watched);
     if (!ear->audio || !ear->lanes || !ear->watched || oh_answers_init(&ear->answers, ear->groups)) {
@@ -266,8 +281,14 @@ static void gather(struct oh_ear *ear, int group, const uint8_t *rx, uint8_t *ro
         for (int i = 0; i < OH_FRAME_SAMPLES; i++)
             memcpy(rows + (size_t)i * OH_LANES * bytes, rx + ((size_t)i * (size_t)ear->channels + (size_t)first) * bytes,
                    (size_t)lanes * bytes);
-    } else if (lanes == OH_LANES && bytes == 1) {
-        ear->transpose(rx + (size_t)first * OH_FRAME_SAMPLES, OH_FRAME_SAMPLES, rows);
+    } else if (bytes == 1) {
+        const uint8_t *from = rx + (size_t)first * OH_FRAME_SAMPLES;
+        uint8_t whole[OH_LANES * OH_FRAME_SAMPLES];
+        if (lanes < OH_LANES) {
+            memset(whole, idle_code(ear->law), sizeof whole);
+            from = memcpy(whole, from, (size_t)lanes * OH_FRAME_SAMPLES);
+        }
+        ear->transpose(from, OH_FRAME_SAMPLES, rows);
     } else {
         for (int lane = 0; lane < lanes; lane++)
             for (int i = 0; i < OH_FRAME_SAMPLES; i++)
