@@ -88,6 +88,17 @@ static void ringback_and_voices_are_no_music(void) {
     free(t.audio);
 }
 
+static void busy_tone_on_a_line_that_hums_is_no_music(void) {
+    struct tape t = tape_new();
+    for (int i = 0; i < 16; i++) {
+        tape_tone(&t, 450, 350, -14);
+        tape_pair(&t, 250, 390, 350, -36);
+    }
+    CHECK_EQ(heard_count(hear(&t, "cn", OH_DETECT_MUSIC | OH_DETECT_TONES), OH_EVENT_MUSIC, -1), 0);
+    CHECK_EQ(heard_count(hear(&t, "cn", OH_DETECT_MUSIC), OH_EVENT_MUSIC, -1), 1); /* with no plan's tones looked for it may be */
+    free(t.audio);
+}
+
 int main(void) {
     TEST(a_voice_is_told_within_80_ms_and_its_end_with_its_length);
     TEST(silence_is_told_once_a_second);
@@ -95,5 +106,6 @@ int main(void) {
     TEST(steady_noise_is_no_speech_but_a_voice_above_it_is);
     TEST(a_melody_is_music_and_no_tone);
     TEST(ringback_and_voices_are_no_music);
+    TEST(busy_tone_on_a_line_that_hums_is_no_music);
     return 0;
 }
