@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 from dataclasses import replace
 from pathlib import Path
@@ -251,6 +252,16 @@ def test_what_is_no_tone_is_refused() -> None:
     for audio in (noise, melody, np.zeros(40000, np.int16), np.zeros(100, np.int16), sound(spec(Tone.BUSY, (450,), 350, 60000), 4)):
         with pytest.raises(LearnError):
             learn(audio, "rec.wav")
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 1 << 30), st.integers(2400, 30000), st.floats(1, 40))
+def test_any_audio_is_learnt_or_refused(seed: int, size: int, width: float) -> None:
+    rng = np.random.default_rng(seed)
+    sway = np.cumsum(rng.normal(0, width, size)) + 2 * np.pi * 500 * np.arange(size)
+    audio = 8000 * np.sin(sway / 8000) + rng.normal(0, 20, size)
+    with contextlib.suppress(LearnError):
+        assert learn(audio.round().astype(np.int16), "rec.wav").rounds >= 0
 
 
 def test_learn_and_check_and_analyze_work_from_the_shell(tmp_path: Path, offhook: Command) -> None:

@@ -193,7 +193,7 @@ def _one_kind(x: Audio, hops: NDArray[np.bool_], hz: float, number: int) -> tupl
     spectrum[(freqs < low) | (freqs > high)] = 0
     amplitude = np.abs(np.fft.ifft(2 * np.where(freqs > 0, spectrum, 0)))
     beat = one.am_hz or (min(np.diff(sorted(one.hz))) if len(one.hz) > 1 else 0)
-    width = round(RATE / beat) if beat else 80
+    width = min(round(RATE / max(beat, 8)), x.size) if beat else 80
     smooth = np.convolve(amplitude, np.ones(width) / width, "same")
     inside = np.zeros(x.size, bool)
     for a, b in rough:
