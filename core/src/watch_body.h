@@ -164,9 +164,9 @@ INLINE void watch_speech(struct oh_watch *w, int lane, vi t, vf total, vf one, v
     vi run = pick_int(active, least_int(load_int(AT(active)) + 1, all_int(200)), all_int(0));
     change_int(AT(voiced), live, voiced);
     change_int(AT(active), live, run);
-    change_int(AT(onset), both(live, equal(run, all_int(1))), t - (OH_WINDOW / 4 + OH_HOP / 2));
-
     vm on = both(live, equal(load_int(AT(on)), all_int(-1)));
+    change_int(AT(onset), both(live, both(no(on), equal(run, all_int(1)))), t - (OH_WINDOW / 4 + OH_HOP / 2));
+
     vm begin = both(both(live, no(on)), both(above(run, all_int(3)), both(above(voiced, all_int(2)), above(voiced + voiced, run))));
     on = either(on, begin);
     vm talk = both(on, both(active, no(tone))), rest = both(on, no(talk));
@@ -174,6 +174,8 @@ INLINE void watch_speech(struct oh_watch *w, int lane, vi t, vf total, vf one, v
     vm end = both(rest, above(quiet, all_int(19)));
     change_int(AT(quiet), live, quiet);
     change_int(AT(on), live, ones(both(on, no(end))));
+    change_int(AT(active), end, all_int(0)); /* what goes on after the end begins anew */
+    change_int(AT(voiced), end, all_int(0));
     change_int(AT(last), talk, t);
     vf level = pick(begin, all(0), load(AT(level)));
     vf n = pick(begin, all(0), load(AT(level_n)));

@@ -99,6 +99,22 @@ static void busy_tone_on_a_line_that_hums_is_no_music(void) {
     free(t.audio);
 }
 
+static void an_utterance_of_words_is_one_and_its_length_is_the_whole(void) {
+    struct tape t = tape_new();
+    tape_quiet(&t, 1000);
+    for (int i = 0; i < 6; i++) { /* pauses of 100 ms inside */
+        tape_voice(&t, 300, 130, -18);
+        tape_quiet(&t, 100);
+    }
+    tape_quiet(&t, 1000);
+    struct heard *h = hear(&t, "us", OH_DETECT_SPEECH);
+    CHECK_EQ(heard_count(h, OH_EVENT_SPEECH, -1), 1);
+    const oh_event *end = heard_at(h, OH_EVENT_SPEECH_END, -1, 0);
+    CHECK(end != NULL);
+    CHECK_NEAR(end->value, 2300, 120);
+    free(t.audio);
+}
+
 int main(void) {
     TEST(a_voice_is_told_within_80_ms_and_its_end_with_its_length);
     TEST(silence_is_told_once_a_second);
@@ -107,5 +123,6 @@ int main(void) {
     TEST(a_melody_is_music_and_no_tone);
     TEST(ringback_and_voices_are_no_music);
     TEST(busy_tone_on_a_line_that_hums_is_no_music);
+    TEST(an_utterance_of_words_is_one_and_its_length_is_the_whole);
     return 0;
 }
