@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
+import os
 import sqlite3
 from pathlib import Path
 
@@ -11,6 +13,8 @@ import pytest
 from aio import in_loop
 from nodes import START, numbers_list, settings, simulator, tone_file
 
+from offhook.announce.live import LiveAnnouncements
+from offhook.call import Call
 from offhook.clock import loop_clock, run_virtual
 from offhook.desk import open_desk
 from offhook.disposition import Disposition
@@ -215,6 +219,24 @@ async def test_a_locked_database_holds_dialling_says_so_and_loses_nothing(tmp_pa
         assert [e.health for e in health] == [Health.HELD, Health.READY]
         assert node.state().spooled == 0
         assert (await node.reconcile()).ok
+
+
+def test_a_recording_that_cannot_be_kept_costs_neither_the_result_nor_the_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def disk_is_full(_self: LiveAnnouncements, _call: Call) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    async def main() -> None:
+        async with Node(settings(tmp_path), driver=simulator(PERSON, audio=True)) as node:
+            await node.create_campaign(CampaignSpec(name="c1", prompt=tone_file(tmp_path, 1)))
+            await node.import_list("c1", numbers_list(tmp_path, 40))
+            await node.start_campaign("c1")
+            state = await node.wait_campaign("c1")
+            assert state.attempts == node.state().attempts == 40
+            assert node.state().channels_in_use == 0
+            assert (await node.reconcile()).results == 40
+
+    monkeypatch.setattr(LiveAnnouncements, "keep", disk_is_full)
+    run_virtual(main(), START)
 
 
 def test_spans_that_go_down_take_no_calls_and_come_back(tmp_path: Path) -> None:

@@ -422,6 +422,7 @@ class Node(Desk):
             if call is not None:
                 await self._carry(call)
                 closed = self._store_result(dialer, call)
+                await self._learn(call)
             self.pool.give(channel)
         except Exception as error:  # a fault of ours must not end the other calls; the line is kept out of use, for its state is not known
             log.exception("channel %d: call %s", channel, lead.call_id)
@@ -466,8 +467,14 @@ class Node(Desk):
         finally:
             del self._calls[channel]
             line.reset(Profile.OFF)
+
+    async def _learn(self, call: Call) -> None:
+        """Keep an announcement that nobody knows yet, before the channel is used again; what fails here costs that recording alone."""
         if self._announcements is not None:
-            await self._announcements.keep(call)
+            try:
+                await self._announcements.keep(call)
+            except Exception as error:  # the disk is full, say; the result is with the store already
+                log.error("announcements: call %s: %s", call.id, error)
 
     def _store_result(self, dialer: Dialer, call: Call) -> bool:
         """Hand the result to the store; True when the lead is closed."""
