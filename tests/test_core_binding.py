@@ -164,7 +164,7 @@ def test_a_full_order_queue_is_an_error_that_says_so() -> None:
         ({"channels": 1, "law": "mulaw"}, "unknown law 'mulaw': use one of 'alaw', 'ulaw', 'linear'"),
         ({"channels": 1, "law": 7}, "unknown law 7"),
         ({"channels": 1, "layout": "rows"}, "unknown layout 'rows'"),
-        ({"channels": 1, "plan": "xx"}, "unknown tone plan 'xx'.*cn"),
+        ({"channels": 1, "plan": "xx"}, "unknown tone plan 'xx'.*did you mean"),
         ({"channels": 1, "plan": "CN"}, "did you mean 'cn'"),
         ({"channels": 1, "ring_events": -1}, "ring_events must be 0"),
     ],
