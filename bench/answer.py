@@ -39,7 +39,7 @@ def measure(clips: Sequence[Clip], own: set[str], models: Path, vary: int | None
     """All figures under one kind of line; *own* are the paths that count."""
 
     def run(settings: AnswerSettings) -> list[Trial]:
-        return [trial for trial in evaluate.cross(clips, models, settings=settings, vary=vary) if trial.clip.path in own]
+        return evaluate.cross(clips, models, settings=settings, vary=vary, only=lambda clip: clip.path in own)
 
     results: dict[str, Any] = {"presets": {}, "costs": [], "rules": {}}
     for name in ("fast", "balanced", "careful"):
@@ -57,7 +57,7 @@ def measure(clips: Sequence[Clip], own: set[str], models: Path, vary: int | None
             results["roc"] = {
                 ms: [axis[:: max(1, len(axis) // 200)].tolist() for axis in evaluate.roc(trials, ms)] for ms in evaluate.TIMES_MS
             }
-    for (person, machine), second in zip(COSTS, SECONDS, strict=True):
+    for (person, machine), second in zip(COSTS, SECONDS, strict=True) if vary is None else ():
         settings = AnswerSettings.preset("balanced", cost_person=person, cost_machine=machine, cost_second=second)
         trials = run(settings)
         row = {"cost_person": person, "cost_machine": machine, "cost_second": second}
@@ -80,7 +80,8 @@ def table(results: dict[str, Any]) -> str:
     for name, ms in (("fast", 1500), ("balanced", 1500), ("balanced", 2500), ("careful", 2500), ("careful", 6000)):
         lines.append(_row(f"{name}, {ms / 1000:g} s after the answer", results["presets"][name][f"at_{ms}"]))
     lines += [_row(f"rules: {name}, whenever it decides", figures) for name, figures in results["rules"].items()]
-    lines += ["", head[:-1] + "| delay median, p95 (ms) |", "|---|---|---|---|---|---|---|---|"]
+    if results["costs"]:
+        lines += ["", head[:-1] + "| delay median, p95 (ms) |", "|---|---|---|---|---|---|---|---|"]
     for figures in results["costs"]:
         name = f"person {figures['cost_person']}, machine {figures['cost_machine']}, second {figures['cost_second']}"
         delay = figures["delay"]

@@ -40,18 +40,18 @@ enum {
 #define LEVEL_ABOVE  0.8f    /* bels above the floor: a sound */
 #define TONE_SHARE   0.93f
 #define VOICED       0.40f
-#define OTHER_LEVEL  0.5f /* bels between two voices */
+#define OTHER_LEVEL  0.6f /* bels between two voices */
 #define OTHER_PITCH  0.3f /* octaves */
-#define SURE_PICK_UP 0.8f
+#define SURE_PICK_UP 0.85f
 #define AHEAD_S      0.5f /* a decision waits as long as that much more time costs less than its risk */
 
 static const oh_answer_settings presets[] = {
     {.method = OH_ANSWER_BY_MODEL,
-     .cost_person = 4,
+     .cost_person = 3,
      .cost_machine = 1,
-     .cost_second = 0.2f,
+     .cost_second = 0.3f,
      .person_share = 0.5f,
-     .wait_ms = 1000,
+     .wait_ms = 700,
      .total_ms = 2400,
      .silence_ms = 4000,
      .threshold_cdbm0 = -3500,
@@ -81,7 +81,7 @@ static const oh_answer_settings presets[] = {
      .max_word_ms = 5000,
      .max_words = 4},
     {.method = OH_ANSWER_BY_MODEL,
-     .cost_person = 3,
+     .cost_person = 2,
      .cost_machine = 1,
      .cost_second = 0.5f,
      .person_share = 0.5f,
@@ -98,11 +98,11 @@ static const oh_answer_settings presets[] = {
      .max_word_ms = 3000,
      .max_words = 3},
     {.method = OH_ANSWER_BY_RULES,
-     .cost_person = 4,
+     .cost_person = 3,
      .cost_machine = 1,
-     .cost_second = 0.2f,
+     .cost_second = 0.3f,
      .person_share = 0.5f,
-     .wait_ms = 1000,
+     .wait_ms = 700,
      .total_ms = 2400,
      .silence_ms = 4000,
      .threshold_cdbm0 = -3500,
@@ -147,11 +147,19 @@ static const struct oh_answer_kernels *fitting_kernels(void) {
     return &oh_answer_base;
 }
 
+static void use_model(struct oh_answers *a, const struct oh_answer_model *model) {
+    a->model = model;
+    for (a->first = 0; a->first < OH_ANSWER_STATS; a->first++)
+        for (int u = 0; u < 3 * OH_ANSWER_HIDDEN; u++)
+            if (model->wx[a->first][u] < 0 || model->wx[a->first][u] > 0)
+                return;
+}
+
 int oh_answers_init(struct oh_answers *a, int groups) {
     oh_answer_tables_init();
     memset(a, 0, sizeof *a);
     a->kernels = fitting_kernels();
-    a->model = &oh_answer_model;
+    use_model(a, &oh_answer_model);
     a->count = groups;
     a->groups = calloc((size_t)groups, sizeof *a->groups);
     if (!a->groups)
@@ -194,7 +202,8 @@ int oh_answers_load(struct oh_answers *a, const void *file, size_t bytes) {
         return status;
     }
     free(a->own);
-    a->model = a->own = model;
+    a->own = model;
+    use_model(a, model);
     return 0;
 }
 
@@ -495,9 +504,9 @@ static bool picked_up(const struct oh_analysis *s) {
     int length = s->last_active - s->start + 1;
     if (!s->again || s->speaking || s->quiet != PICK_UP_WAIT || s->utterances > 2 || length < PICK_UP_LEAST || length > PICK_UP_MOST)
         return false;
-    bool louder = oh_absf(s->level - s->greeting_level) > OTHER_LEVEL || oh_absf(s->floor - s->greeting_floor) > OTHER_LEVEL;
-    bool higher = s->greeting_pitch > 0 && s->pitch_n > 4 && oh_absf(s->pitch - s->greeting_pitch) > OTHER_PITCH;
-    return (louder || higher) && s->p[OH_ANSWER_PERSON] > SURE_PICK_UP;
+    float louder = oh_absf(s->level - s->greeting_level);
+    float higher = s->greeting_pitch > 0 && s->pitch_n > 4 ? oh_absf(s->pitch - s->greeting_pitch) : 0;
+    return (higher > OTHER_PITCH || louder > OTHER_LEVEL) && s->p[OH_ANSWER_PERSON] > SURE_PICK_UP;
 }
 
 /* What to say now, -1 for nothing. *p gets its probability. */
@@ -613,7 +622,7 @@ void oh_answers_frame(struct oh_answers *a, int group, struct oh_lane *lanes, in
     }
     float p[OH_ANSWER_SORTS][OH_LANES];
     a->kernels->shape(&front, g->speech, g->floor, g->band, g->x);
-    a->kernels->step(a->model, (const float(*)[OH_LANES])g->x, heard, g->state, p);
+    a->kernels->step(a->model, a->first, (const float(*)[OH_LANES])g->x, heard, g->state, p);
     for (int i = 0; i < lanes_used; i++) {
         if (!running[i])
             continue;

@@ -67,6 +67,7 @@ struct oh_answers {
     const struct oh_answer_kernels *kernels;
     const struct oh_answer_model *model;
     struct oh_answer_model *own; /* loaded, NULL = built in */
+    int first;                   /* feature of the frame that the model looks at */
     struct oh_answer_group *groups;
     int count;
 };

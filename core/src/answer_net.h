@@ -29,6 +29,7 @@ struct oh_answer_model {
     float b1[OH_ANSWER_DENSE];
     float w2[OH_ANSWER_DENSE][OH_ANSWER_SORTS];
     float b2[OH_ANSWER_SORTS];
+    float odds[3]; /* calibration of the log odds of a person: factor below 0, factor above 0, offset */
 };
 
 #define OH_ANSWER_WEIGHTS ((int)(sizeof(struct oh_answer_model) / sizeof(float)))
@@ -51,8 +52,8 @@ struct oh_answer_kernels {
      * before (band, which becomes this frame's), peakiness. */
     void (*shape)(const struct oh_answer_front *front, const float *speech, const float *floor, float (*band)[OH_LANES],
                   float (*x)[OH_LANES]);
-    /* One step; state moves only in lanes whose mask is all ones. p: probability of each sort. */
-    void (*step)(const struct oh_answer_model *model, const float (*x)[OH_LANES], const int32_t *mask, float (*state)[OH_LANES],
+    /* One step; state moves only in lanes whose mask is all ones. first: features before it have no weight. p: probability of each sort. */
+    void (*step)(const struct oh_answer_model *model, int first, const float (*x)[OH_LANES], const int32_t *mask, float (*state)[OH_LANES],
                  float (*p)[OH_LANES]);
 };
 

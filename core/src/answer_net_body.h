@@ -193,7 +193,7 @@ INLINE void biases(const float *b, vf sum[BLOCK]) {
         sum[j] = all(b[j]);
 }
 
-static void step(const struct oh_answer_model *m, const float (*x)[OH_LANES], const int32_t *mask, float (*state)[OH_LANES],
+static void step(const struct oh_answer_model *m, int first, const float (*x)[OH_LANES], const int32_t *mask, float (*state)[OH_LANES],
                  float (*p)[OH_LANES]) {
     float next[OH_ANSWER_UPPER][OH_LANES], dense[OH_ANSWER_DENSE][OH_LANES];
     for (int lane = 0; lane < OH_LANES; lane += OH_VEC) {
@@ -201,19 +201,19 @@ static void step(const struct oh_answer_model *m, const float (*x)[OH_LANES], co
             vf reset[BLOCK], update[BLOCK], fresh[BLOCK], past[BLOCK], more[BLOCK];
             biases(m->bx + u, reset);
             biases(m->bh + u, more);
-            sums(x, OH_ANSWER_STATS, &m->wx[0][u], 3 * H, lane, reset);
+            sums(x + first, OH_ANSWER_STATS - first, &m->wx[first][u], 3 * H, lane, reset);
             sums((const float(*)[OH_LANES])state, H, &m->wh[0][u], 3 * H, lane, more);
             for (int j = 0; j < BLOCK; j++)
                 reset[j] = sigmoid(reset[j] + more[j]);
             biases(m->bx + H + u, update);
             biases(m->bh + H + u, more);
-            sums(x, OH_ANSWER_STATS, &m->wx[0][H + u], 3 * H, lane, update);
+            sums(x + first, OH_ANSWER_STATS - first, &m->wx[first][H + u], 3 * H, lane, update);
             sums((const float(*)[OH_LANES])state, H, &m->wh[0][H + u], 3 * H, lane, more);
             for (int j = 0; j < BLOCK; j++)
                 update[j] = sigmoid(update[j] + more[j]);
             biases(m->bx + 2 * H + u, fresh);
             biases(m->bh + 2 * H + u, past);
-            sums(x, OH_ANSWER_STATS, &m->wx[0][2 * H + u], 3 * H, lane, fresh);
+            sums(x + first, OH_ANSWER_STATS - first, &m->wx[first][2 * H + u], 3 * H, lane, fresh);
             sums((const float(*)[OH_LANES])state, H, &m->wh[0][2 * H + u], 3 * H, lane, past);
             for (int j = 0; j < BLOCK; j++) {
                 vf n = hyperbolic(fresh[j] + reset[j] * past[j]);
@@ -242,8 +242,14 @@ static void step(const struct oh_answer_model *m, const float (*x)[OH_LANES], co
             odds[c] = power_of_e(sum);
             total += odds[c];
         }
-        for (int c = 0; c < OH_ANSWER_SORTS; c++)
-            store(p[c] + lane, odds[c] / total);
+        vf others = total - odds[OH_SORT_PERSON];
+        others = larger(others, all(1e-20f));
+        vf z = (lg2(odds[OH_SORT_PERSON]) - lg2(others)) * all(0.69314718f);
+        z = z * pick(z < all(0), all(m->odds[0]), all(m->odds[1])) + all(m->odds[2]);
+        vf person = all(1.0f) / (all(1.0f) + power_of_e(-z));
+        store(p[OH_SORT_PERSON] + lane, person);
+        for (int c = OH_SORT_PERSON + 1; c < OH_ANSWER_SORTS; c++)
+            store(p[c] + lane, (all(1.0f) - person) * odds[c] / others);
     }
 }
 

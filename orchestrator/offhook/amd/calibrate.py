@@ -1,8 +1,9 @@
-"""Make the model's probabilities honest: one scale for all outputs and one offset for "person", fitted to calls it was not trained with."""
+"""Make the model's probabilities honest: the log odds of a person bent by three numbers fitted to calls it was not trained with."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,36 +15,56 @@ _FRAMES = np.array([25, 40, 60, 75, 100, 125])
 """Frames after the answer that are looked at."""
 
 
-def fit(held: Sequence[tuple[Weights, Examples]]) -> tuple[float, float]:
-    """Scale of the logits and offset of the first one that make the calls, each heard by a model that never met them, most likely."""
-    logits, sorts = [], []
+def fit(held: Sequence[tuple[Weights, Examples]]) -> tuple[float, float, float]:
+    """Factors of the log odds below and above 0, and offset, that make the calls most likely, each heard by a model without them.
+
+    Of several models the mean is taken: each errs in its own way, and pooled they would make all of them timid.
+    """
+    found = []
     for weights, examples in held:
-        logit = run(weights, examples.x)[:, _FRAMES].reshape(-1, weights["b2"].size)
-        sort = examples.sort[:, _FRAMES].reshape(-1)
-        use = (sort >= 0) & (examples.weight[:, _FRAMES].reshape(-1) > 0.2)
-        logits.append(logit[use])
-        sorts.append(sort[use])
-    logit, sort = np.concatenate(logits), np.concatenate(sorts)
-    best = (np.inf, 1.0, 0.0)
-    for scale in np.linspace(0.3, 1.6, 27):
-        for offset in np.linspace(-1.5, 1.5, 31):
-            z = logit * scale
-            z[:, 0] += offset
-            person = z[:, 0] - _log_sum(z[:, 1:])  # of interest is person or not
-            loss = float(np.mean(np.logaddexp(0, np.where(sort == 0, -person, person))))
-            best = min(best, (loss, float(scale), float(offset)))
-    return best[1], best[2]
+        logit = run(weights, examples.x)[:, _FRAMES]
+        sort = examples.sort[:, _FRAMES]
+        weight = examples.weight[:, _FRAMES]
+        use = (sort >= 0) & (weight > 0.1)
+        found.append(_fit(log_odds(logit)[use], sort[use] == 0, weight[use]))
+    below, above, offset = np.mean(found, axis=0)
+    return float(below), float(above), float(offset)
 
 
-def apply(weights: Weights, scale: float, offset: float) -> dict[str, NDArray[np.float32]]:
-    """The same model with these probabilities."""
-    changed = {name: array.copy() for name, array in weights.items()}
-    changed["w2"] = (changed["w2"] * scale).astype(np.float32)
-    changed["b2"] = (changed["b2"] * scale).astype(np.float32)
-    changed["b2"][0] += offset
-    return changed
+def log_odds(logit: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of a person, from logits whose last axis is the sorts."""
+    top = logit[..., 1:].max(axis=-1, keepdims=True)
+    return np.asarray(logit[..., 0] - top[..., 0] - np.log(np.exp(logit[..., 1:] - top).sum(axis=-1)), np.float32)
 
 
-def _log_sum(z: NDArray[np.float32]) -> NDArray[np.float32]:
-    top = z.max(axis=1, keepdims=True)
-    return np.asarray(top[:, 0] + np.log(np.exp(z - top).sum(axis=1)), np.float32)
+def person(weights: Weights, logit: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Probability of a person as the core gives it, before it looks at tones and settings."""
+    below, above, offset = weights["odds"]
+    z = log_odds(logit)
+    return np.asarray(1 / (1 + np.exp(-(np.minimum(z, 0) * below + np.maximum(z, 0) * above + offset))), np.float32)
+
+
+def _fit(z: NDArray[np.float32], person: NDArray[np.bool_], weight: NDArray[np.float32]) -> tuple[float, float, float]:
+    """Factors below and above 0, and offset, with the least log loss; people and others weigh the same."""
+    weight = weight / np.where(person, max(weight[person].sum(), 1e-9), max(weight[~person].sum(), 1e-9))
+    low, high = np.minimum(z, 0), np.maximum(z, 0)
+    best = (np.inf, 1.0, 1.0, 0.0)
+    below: NDArray[np.floating[Any]] = np.linspace(0.1, 2.5, 17)
+    above: NDArray[np.floating[Any]] = below
+    offsets: NDArray[np.floating[Any]] = np.linspace(-2, 2, 21)
+    for step in (1.0, 0.2):  # coarse, then fine around the best
+        for a in below:
+            for b in above:
+                for c in offsets:
+                    odds = a * low + b * high + c
+                    loss = float(np.sum(weight * np.logaddexp(0, np.where(person, -odds, odds))))
+                    best = min(best, (loss, float(a), float(b), float(c)))
+        if step == 1.0:
+            below, above = best[1] + 0.03 * np.arange(-4, 5), best[2] + 0.03 * np.arange(-4, 5)
+            offsets = best[3] + 0.05 * np.arange(-4, 5)
+    return best[1], best[2], best[3]
+
+
+def apply(weights: Weights, odds: tuple[float, float, float]) -> dict[str, NDArray[np.float32]]:
+    """The same model with this calibration."""
+    return {**weights, "odds": np.array(odds, np.float32)}

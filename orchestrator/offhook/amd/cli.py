@@ -91,8 +91,9 @@ def train(
         int, typer.Option(min=0, max=10, help="Parts held back in turn, by source and voice; 0 trains without calibration.")
     ] = 4,
     calls: Annotated[int, typer.Option(min=200, max=1_000_000, help="Made-up calls to learn from.")] = 9000,
-    epochs: Annotated[int, typer.Option(min=1, max=1000, help="Times through them.")] = 12,
+    epochs: Annotated[int, typer.Option(min=1, max=1000, help="Times through them.")] = 8,
     seed: Annotated[int, typer.Option(help="Same seed and recordings, same model.")] = 1,
+    timbre: Annotated[bool, typer.Option("--timbre", help="Learn the sound of lines and rooms too; only with very many sources.")] = False,
     table: Annotated[Path | None, typer.Option("--table", help="Write the C table of the built-in model too.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -102,7 +103,7 @@ def train(
     from offhook.amd import train as training
 
     clips = _clips(manifests)
-    settings = training.Settings(calls=calls, epochs=epochs, seed=seed)
+    settings = training.Settings(calls=calls, epochs=epochs, timbre=timbre, seed=seed)
     try:
         trained = training.train(clips, settings, parts, remark)
     except (RuntimeError, ValueError) as wrong:
@@ -113,7 +114,7 @@ def train(
         (out / f"fold-{number}.bin").write_bytes(model.pack(weights))
     if table is not None:
         model.write_c(trained.model, table, f"Seed {seed}, {calls} calls, {epochs} epochs, {len(clips)} recordings.")
-    said = {"ok": True, "recordings": len(clips), "model": str(out / "model.bin"), "scale": trained.scale, "offset": trained.offset}
+    said = {"ok": True, "recordings": len(clips), "model": str(out / "model.bin"), "odds": trained.odds}
     if as_json:
         tell(said)
     else:
@@ -183,9 +184,9 @@ def calibrate(
     assert octets is not None
     weights = files.unpack(octets)
     maker = CallMaker(_clips(manifests))
-    scale, offset = fitting.fit([(weights, make_examples(maker, calls, seed, remark))])
-    out.write_bytes(files.pack(fitting.apply(weights, scale, offset)))
+    odds = fitting.fit([(weights, make_examples(maker, calls, seed, remark))])
+    out.write_bytes(files.pack(fitting.apply(weights, odds)))
     if as_json:
-        tell({"ok": True, "model": str(out), "scale": scale, "offset": offset})
+        tell({"ok": True, "model": str(out), "odds": odds})
     else:
-        print(f"{out}: outputs times {scale:.2f}, person {offset:+.2f}")
+        print(f"{out}: log odds of a person times {odds[0]:.2f} below 0, {odds[1]:.2f} above, {odds[2]:+.2f}")

@@ -146,7 +146,8 @@ def grouped(clips: Sequence[Clip]) -> list[Clip]:
 
     keys = []
     for clip in clips:
-        own = [f"voice {voice}" for voice in clip.voice.split("|") if voice and "crowd" not in voice]
+        voices = clip.voice.split("|") if clip.sort != 4 and "crowd" not in clip.voice else []
+        own = [f"voice {voice}" for voice in voices if voice]
         if not clip.source.startswith("tts:") or not own:
             own.append(f"source {clip.source}")
         for other in own[1:]:
@@ -285,11 +286,13 @@ class Call:
         audio: 16 bit PCM.
         sort: Class of each frame, index in :data:`SORTS`, -1 where nothing is asked.
         groups: Groups of the recordings in it; empty for sounds made up here.
+        long: A person who speaks long.
     """
 
     audio: NDArray[np.int16]
     sort: NDArray[np.int8]
     groups: frozenset[str]
+    long: bool = False
 
 
 def _fresh(clip: Clip, rng: np.random.Generator) -> Audio:
@@ -416,7 +419,7 @@ class CallMaker:
         """A random call that this clip answers."""
         total = self.frames * FRAME
         sort = np.full(self.frames, clip.sort, np.int8)
-        x = self._voice(clip, rng)
+        x, length = self._voice(clip, rng)
         x = tempo(x, rng.uniform(0.9, 1.12)) if rng.random() < 0.7 else x
         x = self._microphone(x, rng)
         if rng.random() < 0.12:
@@ -427,7 +430,7 @@ class CallMaker:
         call = np.zeros(total, np.float32)
         piece = x[: total - lead]
         call[lead : lead + len(piece)] = piece
-        return Call(self._line(call, rng), sort, frozenset({clip.group}))
+        return Call(self._line(call, rng), sort, frozenset({clip.group}), clip.sort == 0 and length > LONG)
 
     def single(self, clip: Clip, rng: np.random.Generator) -> tuple[NDArray[np.int16], int]:
         """The clip alone through a random microphone and line, and the sample at which its speech ends; for evaluation."""
@@ -452,25 +455,29 @@ class CallMaker:
             call = equalise(call, rng)
         return np.clip(_alaw(call), -32768, 32767).astype(np.int16)
 
-    def _voice(self, clip: Clip, rng: np.random.Generator) -> Audio:
-        """What the one who answers says."""
+    def _voice(self, clip: Clip, rng: np.random.Generator) -> tuple[Audio, int]:
+        """What the one who answers says, and how long the greeting is."""
         x = _fresh(clip, rng)
         if clip.sort == 0:
             others = self._same[clip.group, clip.label]
-            parts = [x]
-            if len(x) < 1.2 * RATE and rng.random() < 0.2:  # says more than one thing
-                for _ in range(int(rng.integers(1, 4))):
-                    parts += [_gap(0.1, 0.5, rng), _fresh(others[int(rng.integers(len(others)))], rng)]
+            if len(x) < 1.2 * RATE and rng.random() < 0.25:  # says more than one thing, or talks on
+                close = rng.random() < 0.6
+                for _ in range(int(rng.integers(2, 7)) if close else int(rng.integers(1, 4))):
+                    gap = _gap(0.0, 0.12, rng) if close else _gap(0.1, 0.5, rng)
+                    x = np.concatenate([x, gap, _fresh(others[int(rng.integers(len(others)))], rng)])
+                    if len(x) > 4 * RATE:
+                        break
+            length = len(x)
             if rng.random() < 0.6:  # asks again when nobody speaks
-                parts += [_gap(0.9, 2.5, rng), _fresh(others[int(rng.integers(len(others)))], rng)]
-            return np.concatenate(parts)
+                x = np.concatenate([x, _gap(0.9, 2.5, rng), _fresh(others[int(rng.integers(len(others)))], rng)])
+            return x, length
         if clip.label == "machine" and clip.beep is None and len(x) < LONGEST and rng.random() < 0.4:
-            return np.concatenate([x, _gap(0.1, 1.5, rng), _beep(rng)])
-        if clip.label in AUTOMATIC and len(clip.audio) > LONGEST and rng.random() < 0.35:
-            return _later(clip, rng)
-        if clip.label == "noise" or (clip.sort == 4 and len(x) < RATE):
-            return np.tile(x, 1 + int(self.frames * FRAME / len(x)))[: self.frames * FRAME]
-        return x
+            x = np.concatenate([x, _gap(0.1, 1.5, rng), _beep(rng)])
+        elif clip.label in AUTOMATIC and len(clip.audio) > LONGEST and rng.random() < 0.35:
+            x = _later(clip, rng)
+        elif clip.label == "noise" or (clip.sort == 4 and len(x) < RATE):
+            x = np.tile(x, 1 + int(self.frames * FRAME / len(x)))[: self.frames * FRAME]
+        return x, len(x)
 
     def _microphone(self, x: Audio, rng: np.random.Generator) -> Audio:
         good = rng.random() < 0.45

@@ -189,7 +189,14 @@ def by(results: Sequence[Trial], key: Callable[[Clip], str], ms: float) -> dict[
     return {name: summary(rows, ms) for name, rows in sorted(groups.items())}
 
 
-def cross(clips: Sequence[Clip], folder: Path, *, settings: AnswerSettings | None = None, vary: int | None = None) -> list[Trial]:
+def cross(
+    clips: Sequence[Clip],
+    folder: Path,
+    *,
+    settings: AnswerSettings | None = None,
+    vary: int | None = None,
+    only: Callable[[Clip], bool] = lambda _: True,
+) -> list[Trial]:
     """:func:`trials` where each recording is heard by the model that was trained without its source and voice.
 
     Args:
@@ -197,6 +204,7 @@ def cross(clips: Sequence[Clip], folder: Path, *, settings: AnswerSettings | Non
         folder: Where ``fold-0.bin`` and so on lie.
         settings: None for the preset ``balanced``.
         vary: Seed of random lines.
+        only: Which recordings to hear.
 
     Raises:
         ValueError: There are no models in the folder.
@@ -207,6 +215,6 @@ def cross(clips: Sequence[Clip], folder: Path, *, settings: AnswerSettings | Non
     part = folds(clips, len(models))
     results: list[Trial] = []
     for number, model in enumerate(models):
-        held = [clip for clip, of in zip(clips, part, strict=True) if of == number]
+        held = [clip for clip, of in zip(clips, part, strict=True) if of == number and only(clip)]
         results += trials(held, settings=settings, model=model, vary=vary) if held else []
     return results

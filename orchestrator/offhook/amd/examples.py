@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,14 @@ class Examples:
     sort: NDArray[np.int8]  # calls, frames; -1 asks nothing
     weight: NDArray[np.float32]  # calls, frames
     groups: list[frozenset[str]]  # of the recordings in each call
+    long: NDArray[np.bool_]  # a person who speaks long
+
+    def with_long_people(self, share: float) -> Examples:
+        """Weighed so that of the people *share* speak long."""
+        long, short = int(self.long.sum()), int((self.sort[:, -1] == 0).sum()) - int(self.long.sum())
+        factor = share / (1 - share) * short / long if long and short else 1.0
+        weight = self.weight * np.where(self.long, factor, 1.0)[:, None].astype(np.float32)
+        return replace(self, weight=weight)
 
     def without(self, groups: set[str]) -> Examples:
         """The calls in which none of the groups is heard."""
@@ -29,7 +37,7 @@ class Examples:
         return self._rows([i for i, own in enumerate(self.groups) if own & groups])
 
     def _rows(self, rows: list[int]) -> Examples:
-        return Examples(self.x[rows], self.sort[rows], self.weight[rows], [self.groups[i] for i in rows])
+        return Examples(self.x[rows], self.sort[rows], self.weight[rows], [self.groups[i] for i in rows], self.long[rows])
 
 
 def run(weights: Weights, x: NDArray[np.floating[Any]]) -> NDArray[np.float32]:

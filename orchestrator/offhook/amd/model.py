@@ -15,6 +15,8 @@ HIDDEN = 24
 DENSE = 24
 STATS = 24
 """Features below are of the frame, for the recurrent layer; the rest are facts of the call so far, for the upper one."""
+TIMBRE = (*range(16), 34, 35, 38)
+"""Features that tell a microphone, a room or a recording studio: bands, depth and step of the floor, spread of the level."""
 SORTS = ("person", "machine", "ivr", "announcement", "other")
 """What the model tells apart, in the order of its outputs."""
 SHAPES = {
@@ -26,6 +28,7 @@ SHAPES = {
     "b1": (DENSE,),
     "w2": (DENSE, len(SORTS)),
     "b2": (len(SORTS),),
+    "odds": (3,),
 }
 """Arrays in file order; input first, output second; gates in the order reset, update, new."""
 
