@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import itertools
 import json
 import sqlite3
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import pytest
 from aio import in_loop
 from sqlalchemy import create_engine, event
 
-from offhook.clock import RealClock
+from offhook.clock import loop_clock, run_virtual
 from offhook.disposition import Disposition
 from offhook.errors import CampaignError, StoreError
 from offhook.lists import Row
@@ -30,7 +31,7 @@ NOW = dt.datetime(2026, 3, 2, 1, 0, tzinfo=dt.UTC)
 
 async def open_store(folder: Path, **options: Any) -> Store:
     given = {"retry_s": 0.2, "busy_ms": 50, "durable": False, **options}
-    return await Store.open(f"sqlite+aiosqlite:///{folder / 'test.db'}", RealClock(), spool=folder / "test.spool", **given)
+    return await Store.open(f"sqlite+aiosqlite:///{folder / 'test.db'}", loop_clock(), spool=folder / "test.spool", **given)
 
 
 class Ids:
@@ -126,7 +127,7 @@ async def test_a_database_that_is_not_ours_is_left_alone(tmp_path: Path) -> None
     with pytest.raises(StoreError, match="not a database"):
         await open_store(tmp_path)
     with pytest.raises(StoreError, match="database"):
-        await Store.open("sqlite+aiosqlite:////proc/none/x.db", RealClock(), spool=tmp_path / "s")
+        await Store.open("sqlite+aiosqlite:////proc/none/x.db", loop_clock(), spool=tmp_path / "s")
 
 
 @in_loop
@@ -150,6 +151,37 @@ async def test_many_writes_become_few_transactions(tmp_path: Path) -> None:
     assert store.commits - before <= 5
     assert (await store.books()).results == 500
     await store.close()
+
+
+@in_loop
+async def test_every_call_of_a_campaign_is_read_in_pieces_the_oldest_first(tmp_path: Path) -> None:
+    store = await open_store(tmp_path)
+    campaign, leads = await filled(store, 7)
+    for lead in leads:
+        keep(store, campaign, lead)
+    await store.flush()
+    pieces = [[call.id for call in piece] async for piece in store.each_call("c1", 3)]
+    assert [len(piece) for piece in pieces] == [3, 3, 1]
+    assert list(itertools.chain(*pieces)) == sorted(lead.call_id for lead in leads)
+    assert [piece async for piece in store.each_call("no such campaign")] == []
+    await store.close()
+
+
+def test_calls_seized_in_one_tick_of_virtual_time_share_a_transaction(tmp_path: Path) -> None:
+    async def main() -> None:
+        store = await open_store(tmp_path)
+        _, leads = await filled(store, 10)
+        before = store.commits
+
+        async def seize(lead: Lead, at: int) -> None:
+            await asyncio.sleep(at / 1000)
+            await store.seized(lead.call_id, at, lead.raw)
+
+        await asyncio.gather(*(seize(lead, at) for at, lead in enumerate(leads)))
+        assert store.commits - before == 1
+        await store.close()
+
+    run_virtual(main(), dt.datetime(2026, 3, 2, 1, tzinfo=dt.UTC))
 
 
 @in_loop
