@@ -118,12 +118,13 @@ def results(path: Path) -> list[dict[str, Any]]:
 
 
 def cell(runs: Sequence[dict[str, Any]]) -> str:
-    """Return ``utilisation ± half-width / abandoned %``, with ``!`` where the mean breaks the rule."""
+    """Return ``utilisation ± half-width / abandoned %``, with ``!`` where the mean breaks the rule; no half-width for one run."""
     if not runs:
         return "-"
     u, width = mean_and_width([100 * r["utilisation"] for r in runs])
     a, _ = mean_and_width([100 * r["abandon_share"] for r in runs])
-    return f"{u:.1f}±{width:.1f} / {a:.2f}" + (" !" if a > 3.0 else "")
+    spread = f"±{width:.1f}" if len(runs) > 1 else ""
+    return f"{u:.1f}{spread} / {a:.2f}" + (" !" if a > 3.0 else "")
 
 
 def at_least(kept: int, runs: int, confidence: float = 0.95) -> float:
