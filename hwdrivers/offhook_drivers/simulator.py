@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from .callees import CallPlan, plan_call
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Simulator", "Truth"]
 
 MAX_SPANS = 32
-REMEMBERED_NUMBERS = 50_000  # numbers whose attempts are counted; the longest unused are forgotten
+REMEMBERED_NUMBERS = 25_000  # at least so many numbers have their attempts counted, at most twice as many
 
 
 class Simulator(PlannedDriver):
@@ -54,7 +53,8 @@ class Simulator(PlannedDriver):
             raise ValueError(f"capture_s is {capture_s:g}: choose 0 to 120")
         self.scenario = scenario if scenario is not None else Scenario.builtin("cn")
         self.seed = self.scenario.seed if seed is None else seed
-        self._attempts: OrderedDict[int, int] = OrderedDict()
+        self._attempts: dict[int, int] = {}
+        self._before: dict[int, int] = {}  # the generation before: forgotten whole, for a table that turns over piece by piece grows
         channels = spans * CHANNELS_PER_SPAN
         card: SoftCard | None = None
         if audio:
@@ -79,8 +79,8 @@ class Simulator(PlannedDriver):
     def _plan(self, dial: Dial) -> tuple[CallPlan, int]:
         called = dial.called.lstrip("+")
         key = hash(called)  # the numbers themselves would take several times the room
-        attempt = self._attempts.pop(key, 0) + 1
+        attempt = (self._attempts.get(key) or self._before.get(key, 0)) + 1
         self._attempts[key] = attempt
-        if len(self._attempts) > REMEMBERED_NUMBERS:
-            self._attempts.popitem(last=False)
+        if len(self._attempts) >= REMEMBERED_NUMBERS:
+            self._attempts, self._before = {}, self._attempts
         return plan_call(self.scenario, called, attempt, self.seed), attempt
