@@ -139,7 +139,7 @@ class AnswerHandling(Asked):
     person_silence_ms: int = Field(600, ge=100, le=5_000, description="Silence after the utterance that makes it a person, ms.")
     silence_ms: int = Field(4000, ge=500, le=20_000, description="Silence from the answer on that ends the analysis, ms.")
     analysis_max_ms: int = Field(7000, ge=1000, le=30_000, description="The analysis ends with its best guess after so long, ms.")
-    core_probability: float = Field(0.9, ge=0, le=1, description="A verdict of the core's own analysis counts from this probability on.")
+    core_probability: float = Field(0.97, ge=0, le=1, description="A verdict of the core's own analysis counts from this probability on.")
     beep_max_ms: int = Field(25_000, ge=1000, le=120_000, description="Longest wait for a machine's beep, ms.")
     greeting_end_ms: int = Field(
         2500, ge=500, le=10_000, description="Silence after a machine's greeting taken as its end when no beep comes, ms."
