@@ -40,8 +40,10 @@ enum {
 #define LEVEL_ABOVE  0.8f    /* bels above the floor: a sound */
 #define TONE_SHARE   0.93f
 #define VOICED       0.40f
-#define OTHER_LEVEL  0.6f /* bels between two voices */
-#define OTHER_PITCH  0.3f /* octaves */
+#define OTHER_LEVEL  0.6f  /* bels between two voices */
+#define OTHER_PITCH  0.3f  /* octaves */
+#define STEADY_LEAST 15    /* frames of sound */
+#define STEADY_VAR   0.01f /* variance of their level, bels squared: no voice is so even */
 #define SURE_PICK_UP 0.85f
 #define AHEAD_S      0.5f /* a decision waits as long as that much more time costs less than its risk */
 
@@ -441,7 +443,8 @@ static void weigh(struct oh_analysis *s, const struct oh_heard *heard, const oh_
     p[OH_ANSWER_ANNOUNCEMENT] = from[OH_SORT_ANNOUNCEMENT][i] * scale;
     p[OH_ANSWER_UNKNOWN] = from[OH_SORT_OTHER][i] * scale;
     int least = heard->network || heard->sit ? 40 : 6;
-    if (s->active < least || 2 * s->voiced < least || s->tones > 2 * s->active) { /* tones and clicks are nobody */
+    bool steady = s->mean_n >= STEADY_LEAST && s->var < STEADY_VAR;
+    if (s->active < least || 2 * s->voiced < least || s->tones > 2 * s->active || steady) { /* tones and clicks are nobody */
         p[OH_ANSWER_UNKNOWN] += p[OH_ANSWER_PERSON];
         p[OH_ANSWER_PERSON] = 0;
     }

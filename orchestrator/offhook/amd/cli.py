@@ -89,8 +89,8 @@ def train(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for model.bin and, for evaluation, fold-K.bin.")],
     parts: Annotated[
         int, typer.Option(min=0, max=10, help="Parts held back in turn, by source and voice; 0 trains without calibration.")
-    ] = 4,
-    calls: Annotated[int, typer.Option(min=200, max=1_000_000, help="Made-up calls to learn from.")] = 9000,
+    ] = 3,
+    calls: Annotated[int, typer.Option(min=200, max=1_000_000, help="Made-up calls to learn from.")] = 8000,
     epochs: Annotated[int, typer.Option(min=1, max=1000, help="Times through them.")] = 8,
     seed: Annotated[int, typer.Option(help="Same seed and recordings, same model.")] = 1,
     timbre: Annotated[bool, typer.Option("--timbre", help="Learn the sound of lines and rooms too; only with very many sources.")] = False,

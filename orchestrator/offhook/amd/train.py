@@ -40,7 +40,7 @@ class Settings:
         seed: Same seed, recordings and machine give the same weights.
     """
 
-    calls: int = 9000
+    calls: int = 8000
     epochs: int = 8
     batch: int = 192
     rate: float = 6e-3
