@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import offhook
 import offhook_core
 import offhook_drivers._native
 
@@ -113,3 +114,19 @@ def test_python_is_new_enough_for_the_one_binary() -> None:
     assert sys.version_info >= (3, 11)
     for module in (offhook_core._native, offhook_core.timeslots, offhook_drivers._native):
         assert ".abi3" in Path(str(module.__file__)).name
+
+
+def test_the_page_about_c_names_every_function() -> None:
+    text = re.sub(r"/\*.*?\*/", "", HEADER.read_text(), flags=re.DOTALL)
+    page = (ROOT / "docs" / "c-api.md").read_text()
+    short = set(re.findall(r"[a-z]+(?:_[a-z]+)*", page))
+    declared = re.findall(r"^OH_API .*?\b(oh_\w+)\(", text, flags=re.MULTILINE)
+    assert [name for name in declared if name not in short and name.removeprefix("oh_core_") not in short] == []
+
+
+def test_the_page_about_python_names_everything_public() -> None:
+    page = set(re.findall(r"\w+", (ROOT / "docs" / "python-api.md").read_text()))
+    public = {*offhook_core.__all__, *offhook.__all__}
+    for kind in (offhook_core.Engine, offhook_core.CallAnalyzer, offhook_core.Library, offhook.Service):
+        public |= {name for name in vars(kind) if not name.startswith("_")}
+    assert sorted(public - page - {"pointer"}) == []
