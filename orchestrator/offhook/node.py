@@ -26,8 +26,9 @@ from offhook.clock import Clock, Uuid7, VirtualLoop, loop_clock
 from offhook.config import Settings
 from offhook.desk import Desk
 from offhook.dialer import Dialer
-from offhook.disposition import Disposition
 from offhook.errors import CampaignError, StoreError
+from offhook.grid import LETTERS
+from offhook.line import NodeLine
 from offhook.messages import (
     CallChanged,
     CallEnded,
@@ -48,15 +49,16 @@ from offhook.messages import (
     SpanState,
 )
 from offhook.numbers import Number
-from offhook.prompts import Prompt, PromptBook
+from offhook.prompts import PromptBook
 from offhook.quota import Pacer
 from offhook.reconcile import Running, reconcile
+from offhook.recover import recover
 from offhook.retry import after
 from offhook.store import Lead, Store, StoreStatus
-from offhook.store.store import Lost, instant, result_row
+from offhook.store.store import result_row
 from offhook.tones.chosen import tone_plan
 from offhook_core import Alarm as AlarmBit
-from offhook_core import CoreError, Detect, Engine, Profile
+from offhook_core import CoreError, Engine, Profile
 from offhook_core import Event as Sound
 from offhook_drivers import open_driver
 from offhook_drivers.contract import Alarm, Cleared, Dial, Driver, Event, Hangup, Link, Offered
@@ -68,66 +70,6 @@ CLOSE_S = 10.0
 """Longest wait for lines to become free when the node is left."""
 CHANGED_S = 1.0
 """Shortest time between two CampaignChanged events that report progress alone."""
-
-_LETTERS = {
-    CallPhase.RESERVED: LineState.SEIZED,
-    CallPhase.SEIZED: LineState.SEIZED,
-    CallPhase.PROCEEDING: LineState.SEIZED,
-    CallPhase.RINGING: LineState.RINGING,
-    CallPhase.EARLY_MEDIA: LineState.EARLY,
-    CallPhase.ANSWERED: LineState.ANSWERED,
-    CallPhase.PLAYING: LineState.PLAYING,
-    CallPhase.MESSAGE: LineState.MESSAGE,
-    CallPhase.CLEARING: LineState.CLEARING,
-    CallPhase.DISPOSED: LineState.CLEARING,
-}
-
-
-class _Line:
-    """One call's B-channel: the driver for signalling, the core for audio, or a timer in place of the core."""
-
-    def __init__(self, node: Node, channel: int) -> None:
-        self._node = node
-        self._channel = channel
-        self._timer: asyncio.TimerHandle | None = None
-        self.audio = node.engine is not None
-
-    def hangup(self, cause: int) -> None:
-        self._node.driver.send(Hangup(self._channel, cause))
-
-    def reset(self, profile: Detect) -> None:
-        engine = self._node.engine
-        if engine is not None:
-            self._order(lambda: engine.reset(self._channel, profile))
-
-    def answered(self) -> None:
-        engine = self._node.engine
-        assert engine is not None
-        self._order(lambda: engine.arm(self._channel, Profile.ANSWERED))
-        self._order(lambda: engine.answered(self._channel))
-
-    def _order(self, order: Callable[[], None]) -> None:
-        """Give the core an order. One that it cannot take costs this call its audio, not the node its life."""
-        try:
-            order()
-        except CoreError as error:
-            self._node.core_failed(self._channel, error)
-
-    def play(self, prompt: Prompt, token: int) -> None:
-        engine = self._node.engine
-        if engine is not None:
-            self._order(lambda: engine.play(self._channel, prompt.number, token=token))
-        else:
-            call = self._node.call_on(self._channel)
-            if call is not None:
-                self._timer = asyncio.get_running_loop().call_later(prompt.duration_ms / 1000, call.prompt_done, token)
-
-    def stop_play(self) -> None:
-        engine = self._node.engine
-        if engine is not None:
-            self._order(lambda: engine.stop_play(self._channel))
-        elif self._timer is not None:
-            self._timer.cancel()
 
 
 class Node(Desk):
@@ -205,7 +147,7 @@ class Node(Desk):
 
     async def _open(self) -> None:
         self.store.on_status = self._store_status
-        await self._recover()
+        await recover(self.store, self.name, self.clock)
         self.driver = self._given_driver or open_driver(self.settings.driver)
         self.pool = ChannelPool(self.driver.channels, self.driver.channels_per_span, self.settings.limits.channels)
         media = self.driver.media
@@ -274,44 +216,6 @@ class Node(Desk):
     def stop(self) -> None:
         """Ask :meth:`run` to return; leaving the node's context then hangs up and closes everything."""
         self._stopped.set()
-
-    # -- after a crash --------------------------------------------------------------------------------------------------------------
-
-    async def _recover(self) -> None:
-        """Leads whose number was never sent are free again; calls whose line was seized are UNKNOWN, their leads held for a while."""
-        await self.store.drop_imports()
-        lost = await self.store.recover(self.name)
-        if not lost:
-            return
-        specs = {stored.id: stored.spec for stored in await self.store.campaigns()}
-        for call in lost:
-            spec = specs[call.campaign_id]
-            tries = {**call.tries, Disposition.UNKNOWN: call.tries.get(Disposition.UNKNOWN, 0) + 1}
-            again = after(spec.retry, Disposition.UNKNOWN, tries)
-            due = self._now_ms() + round(spec.unknown_hold_s * 1000)
-            record = self._lost_record(call, spec.name)
-            self.store.result(result_row(record, call.campaign_id, "open" if again.again else "closed", due, tries, again.why))
-        await self.store.flush()
-        log.warning("node: the results of %d calls were lost with the last run; they are stored as unknown", len(lost))
-
-    def _lost_record(self, call: Lost, campaign: str) -> CallRecord:
-        return CallRecord(
-            id=call.call_id,
-            campaign=campaign,
-            lead_id=call.lead_id,
-            number=call.number,
-            dialled=call.dialled,
-            attempt=call.attempts + 1,
-            channel=call.channel,
-            span=-1,
-            started=instant(call.seized_ms),
-            ended=self.clock.now(),
-            disposition=Disposition.UNKNOWN,
-            rule="result_lost",
-        )
-
-    def _now_ms(self) -> int:
-        return round(self.clock.now().timestamp() * 1000)
 
     # -- campaigns ------------------------------------------------------------------------------------------------------------------
 
@@ -444,13 +348,13 @@ class Node(Desk):
             self.store.release([lead])
             return None
         span = channel // self.driver.channels_per_span
-        line = _Line(self, channel)
+        line = NodeLine(self, channel)
         return Call(dialer.spec, lead, dialled, channel, span, line, self.clock, dialer.prompt, dialer.message, self._phase_changed)
 
     async def _carry(self, call: Call) -> None:
         """From the Dial to the Cleared."""
         channel = call.channel
-        line = _Line(self, channel)
+        line = NodeLine(self, channel)
         self._calls[channel] = call
         try:
             line.reset(Profile.PRE_ANSWER)
@@ -614,7 +518,7 @@ class Node(Desk):
             span=span,
             up=up,
             alarms=tuple((bit.name or "").lower() for bit in AlarmBit if bits & bit),
-            lines="".join(_LETTERS[self._calls[at].phase] if at in self._calls else idle for at in range(first, last)),
+            lines="".join(LETTERS[self._calls[at].phase] if at in self._calls else idle for at in range(first, last)),
         )
 
     def state(self) -> NodeState:
