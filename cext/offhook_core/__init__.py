@@ -4,7 +4,7 @@
 """
 
 from offhook_core.analyzer import CallAnalyzer
-from offhook_core.engine import FRAME_SAMPLES, Engine, Stats
+from offhook_core.engine import FRAME_SAMPLES, Engine, Marks, Stats
 from offhook_core.enums import Alarm, Answer, Detect, EventKind, Law, Layout, LineFault, Profile, Sit, Tone, Valid
 from offhook_core.errors import CoreError
 from offhook_core.events import Event
@@ -30,6 +30,7 @@ __all__ = [
     "Library",
     "LibraryClip",
     "LineFault",
+    "Marks",
     "Match",
     "Plan",
     "PlanError",

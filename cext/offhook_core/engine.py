@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,22 @@ class Stats:
     tick_log2_ns: tuple[int, ...]
     channels: int
     state_bytes_per_channel: int
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """How the frames of a kept call came: what is needed to hear it again exactly as it was.
+
+    Args:
+        first: Number of the first kept frame in the call; 0 when all of it was kept.
+        frames: One octet a frame: :class:`Valid` in the low bits, and :attr:`ARMED` and :attr:`ANSWERED`.
+    """
+
+    ARMED: ClassVar[int] = lib.OH_CAPTURED_ARMED
+    ANSWERED: ClassVar[int] = lib.OH_CAPTURED_ANSWERED
+
+    first: int
+    frames: NDArray[np.uint8]
 
 
 class Engine:
@@ -308,6 +324,20 @@ class Engine:
             return None
         return self._captured[: check(count, f"captured({channel})")].copy()
 
+    def captured_marks(self, channel: int) -> Marks | None:
+        """How each frame of :meth:`captured` came. None while the call goes on.
+
+        Raises:
+            CoreError: Nothing is kept.
+        """
+        self._check_channel(channel)
+        marks = np.zeros(max(1, self._captured.size // FRAME_SAMPLES), np.uint8)
+        first = ffi.new("uint32_t *")
+        count = lib.oh_core_captured_marks(self._core, channel, ffi.from_buffer("uint8_t[]", marks), marks.size, first)
+        if count == -errno.EAGAIN:
+            return None
+        return Marks(first[0], marks[: check(count, f"captured_marks({channel})")])
+
     # -- ticks --------------------------------------------------------------------------------------------------------------------
 
     def tick(self, rx: Block, valid: Block | None = None) -> NDArray[Any]:
@@ -335,6 +365,12 @@ class Engine:
         tx = np.empty(shape, self._dtype)
         check(lib.oh_core_tick(self._core, ffi.from_buffer(frame), marks, ffi.from_buffer(tx), 0), "tick")
         return tx
+
+    def answer_p(self, channel: int) -> NDArray[np.float32] | None:
+        """Probabilities of :class:`Answer` after the last tick run by hand; None before the answer. Not while a media thread runs."""
+        self._check_channel(channel)
+        p = np.zeros(lib.OH_ANSWER_COUNT, np.float32)
+        return p if check(lib.oh_core_answer_view(self._core, channel, ffi.from_buffer("float[]", p), ffi.NULL), "answer_p") else None
 
     def hear(self, frame: NDArray[np.int16], mark: Valid) -> list[Event]:
         """Run one tick of an engine of one linear channel and take what it raised; sends nothing. For :class:`CallAnalyzer`."""

@@ -426,6 +426,12 @@ OH_API int oh_core_capture(oh_core *core, int ms);
 /* control: take what was kept of the call on the channel, oldest first, in the core's law, once OH_DETECT_ANNOUNCE is disarmed and a tick
  * has run. Returns samples, -EINVAL (no such channel, nothing kept), -EAGAIN (the call goes on) or -ENOSPC (room is in samples). */
 OH_API int oh_core_captured(oh_core *core, int channel, void *audio, int room);
+/* control: how each frame of that came, so that the call can be heard again exactly as it was: its enum oh_valid (silence is kept where audio
+ * is missing), OH_CAPTURED_ARMED where other detectors were armed, OH_CAPTURED_ANSWERED where the answer counted. *first: number of the
+ * first kept frame in the call. Returns frames, or errors as above; room is in frames. */
+#define OH_CAPTURED_ARMED    0x40
+#define OH_CAPTURED_ANSWERED 0x80
+OH_API int oh_core_captured_marks(oh_core *core, int channel, uint8_t *marks, int room, uint32_t *first);
 
 /* -- media drivers -------------------------------------------------------------------------------------------------------- */
 

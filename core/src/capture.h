@@ -1,4 +1,4 @@
-/* The newest seconds of what each channel received, for clips of unknown announcements.
+/* The newest seconds of what each channel received, for clips of unknown announcements and for hearing a call again.
  *
  * The feeder owns a channel's clip while OH_DETECT_ANNOUNCE is armed there, the control thread when it is not. The control thread alone orders
  * both and counts its orders to disarm; it reads only when the newest order was one of these and the feeder has obeyed it. */
@@ -14,6 +14,8 @@ struct oh_capture {
     size_t sample_bytes;
     uint32_t frames; /* room, in frames of 20 ms; 0 = nothing is kept */
     uint8_t *audio;  /* channels x frames x OH_FRAME_SAMPLES */
+    uint8_t *marks;  /* channels x frames: enum oh_valid and OH_CAPTURED_ bits */
+    uint8_t idle;    /* octet of silence, kept where audio is missing */
     struct oh_captured *channel;
 };
 
@@ -21,6 +23,7 @@ struct oh_captured {
     /* feeder; control while the clip is its own */
     uint32_t written; /* frames since the call began */
     bool on;          /* is being written */
+    uint8_t news;     /* OH_CAPTURED_ bits of the next frame */
     /* control */
     bool open;               /* the newest order armed it */
     uint32_t disarms;        /* ordered so far */
@@ -37,10 +40,13 @@ uint32_t oh_capture_token(const struct oh_capture *c, int channel);
 void oh_capture_ordered(struct oh_capture *c, int channel, uint32_t detectors);
 /* feeder: obey it. fresh: a call begins. */
 void oh_capture_arm(struct oh_capture *c, int channel, uint32_t detectors, bool fresh, uint32_t token);
+/* feeder: the call on the channel was answered. */
+void oh_capture_answered(struct oh_capture *c, int channel);
 /* feeder: keep 20 ms. valid: as in oh_core_tick(). */
 void oh_capture_frame(struct oh_capture *c, const void *rx, const uint8_t *valid);
 
-/* control: see oh_core_captured(). */
+/* control: see oh_core_captured() and oh_core_captured_marks(). */
 int oh_capture_take(const struct oh_capture *c, int channel, void *audio, int room);
+int oh_capture_take_marks(const struct oh_capture *c, int channel, uint8_t *marks, int room, uint32_t *first);
 
 #endif

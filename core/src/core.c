@@ -149,6 +149,7 @@ static void obey(oh_core *core, const struct order *order) {
         break;
     case ORDER_ANSWERED:
         oh_ear_answered(core->ear, channel);
+        oh_capture_answered(&core->capture, channel);
         break;
     case ORDER_PLAY:
         oh_mixer_play(&core->mixer, channel, order->other, order->loop, order->gain, order->token, oh_ear_now(core->ear, channel));
@@ -360,6 +361,10 @@ int oh_core_capture(oh_core *core, int ms) {
 
 int oh_core_captured(oh_core *core, int channel, void *audio, int room) {
     return has_channel(core, channel) ? oh_capture_take(&core->capture, channel, audio, room) : -EINVAL;
+}
+
+int oh_core_captured_marks(oh_core *core, int channel, uint8_t *marks, int room, uint32_t *first) {
+    return has_channel(core, channel) ? oh_capture_take_marks(&core->capture, channel, marks, room, first) : -EINVAL;
 }
 
 int oh_core_prompt_add(oh_core *core, const void *audio, int samples) {

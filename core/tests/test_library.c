@@ -343,6 +343,42 @@ static void the_newest_audio_of_a_call_is_kept_and_given_after_it(void) {
     oh_core_free(core);
 }
 
+static void kept_frames_tell_how_they_came_and_where_the_answer_was(void) {
+    oh_core *core = new_core();
+    static int16_t frame[CHANNELS * FRAME], kept[50 * FRAME];
+    uint8_t valid[CHANNELS], marks[50];
+    uint32_t first = 7;
+    for (int i = 0; i < CHANNELS * FRAME; i++)
+        frame[i] = 99;
+    memset(valid, OH_VALID_GOOD, sizeof valid);
+    CHECK_EQ(oh_core_captured_marks(core, 0, marks, 50, &first), -EINVAL); /* nothing is kept */
+    CHECK_EQ(oh_core_capture(core, 60), 0);
+    CHECK_EQ(oh_core_reset(core, 0, NULL, OH_PROFILE_PRE_ANSWER), 0);
+    for (int tick = 0; tick < 4; tick++) {
+        if (tick == 2) {
+            CHECK_EQ(oh_core_arm(core, 0, OH_PROFILE_ANSWERED), 0);
+            CHECK_EQ(oh_core_answered(core, 0), 0);
+        }
+        valid[0] = tick == 1 ? OH_VALID_MISSING : tick == 3 ? OH_VALID_CONCEALED : OH_VALID_GOOD;
+        CHECK(oh_core_tick(core, frame, valid, NULL, 0) >= 0);
+    }
+    CHECK_EQ(oh_core_captured_marks(core, 0, marks, 50, &first), -EAGAIN);
+    CHECK_EQ(oh_core_reset(core, 0, NULL, OH_PROFILE_OFF), 0);
+    CHECK(oh_core_tick(core, frame, valid, NULL, 0) >= 0);
+    CHECK_EQ(oh_core_captured_marks(core, 0, marks, 2, &first), -ENOSPC);
+    CHECK_EQ(oh_core_captured_marks(core, 0, marks, 50, NULL), -EINVAL);
+    CHECK_EQ(oh_core_captured_marks(core, CHANNELS, marks, 50, &first), -EINVAL);
+    CHECK_EQ(oh_core_captured_marks(core, 0, marks, 50, &first), 3);
+    CHECK_EQ(first, 1); /* the oldest frame had to go */
+    CHECK_EQ(marks[0], OH_VALID_MISSING);
+    CHECK_EQ(marks[1], OH_VALID_GOOD | OH_CAPTURED_ARMED | OH_CAPTURED_ANSWERED);
+    CHECK_EQ(marks[2], OH_VALID_CONCEALED);
+    CHECK_EQ(oh_core_captured(core, 0, kept, 50 * FRAME), 3 * FRAME);
+    CHECK_EQ(kept[0], 0); /* missing audio is silence, whatever the block held */
+    CHECK_EQ(kept[FRAME], 99);
+    oh_core_free(core);
+}
+
 int main(void) {
     for (int c = 0; c < CLIPS; c++) {
         talk(clips[c], MS, (uint32_t)c + 1);
@@ -368,6 +404,7 @@ int main(void) {
     TEST(a_library_lives_as_long_as_a_core_uses_it);
     TEST(a_library_cannot_be_handed_over_without_ticks_for_ever);
     TEST(the_newest_audio_of_a_call_is_kept_and_given_after_it);
+    TEST(kept_frames_tell_how_they_came_and_where_the_answer_was);
     oh_library_free(library);
     return 0;
 }
