@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 from aio import in_loop
-from sqlalchemy import create_engine, event
+from postgres import Server
+from sqlalchemy import Engine, create_engine, event, text
 
-from offhook.clock import loop_clock, run_virtual
+from offhook.clock import Uuid7, loop_clock, run_virtual
 from offhook.disposition import Disposition
 from offhook.errors import CampaignError, StoreError
 from offhook.lists import Row
@@ -29,9 +30,15 @@ ZONES = [("Asia/Shanghai",)]
 NOW = dt.datetime(2026, 3, 2, 1, 0, tzinfo=dt.UTC)
 
 
-async def open_store(folder: Path, **options: Any) -> Store:
+async def open_store(folder: Path, url: str = "", **options: Any) -> Store:
+    """On SQLite, unless *url* names another database."""
     given = {"retry_s": 0.2, "busy_ms": 50, "durable": False, **options}
-    return await Store.open(f"sqlite+aiosqlite:///{folder / 'test.db'}", loop_clock(), spool=folder / "test.spool", **given)
+    return await Store.open(url or f"sqlite+aiosqlite:///{folder / 'test.db'}", loop_clock(), spool=folder / "test.spool", **given)
+
+
+def database(url: str) -> Engine:
+    """The same database for plain SQL."""
+    return create_engine(url.replace("+aiosqlite", ""))
 
 
 class Ids:
@@ -91,8 +98,8 @@ def keep(store: Store, campaign: int, lead: Lead, disposition: Disposition = Dis
 
 
 @in_loop
-async def test_a_call_is_stored_and_read_back_with_its_evidence(tmp_path: Path) -> None:
-    store = await open_store(tmp_path)
+async def test_a_call_is_stored_and_read_back_with_its_evidence(tmp_path: Path, database_url: str) -> None:
+    store = await open_store(tmp_path, database_url)
     campaign, leads = await filled(store, 1)
     await store.seized(leads[0].call_id, 3, leads[0].raw)
     keep(store, campaign, leads[0])
@@ -106,14 +113,14 @@ async def test_a_call_is_stored_and_read_back_with_its_evidence(tmp_path: Path) 
 
 
 @in_loop
-async def test_the_migrations_make_the_tables_that_the_models_describe(tmp_path: Path) -> None:
+async def test_the_migrations_make_the_tables_that_the_models_describe(tmp_path: Path, database_url: str) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    await (await open_store(tmp_path)).close()
-    with create_engine(f"sqlite:///{tmp_path / 'test.db'}").connect() as connection:
+    await (await open_store(tmp_path, database_url)).close()
+    with database(database_url).connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
-    await (await open_store(tmp_path)).close()  # and opening again changes nothing
+    await (await open_store(tmp_path, database_url)).close()  # and opening again changes nothing
 
 
 @in_loop
@@ -131,17 +138,17 @@ async def test_a_database_that_is_not_ours_is_left_alone(tmp_path: Path) -> None
 
 
 @in_loop
-async def test_a_database_of_a_newer_offhook_is_refused(tmp_path: Path) -> None:
-    await (await open_store(tmp_path)).close()
-    with sqlite3.connect(tmp_path / "test.db") as database:
-        database.execute("UPDATE alembic_version SET version_num = '9999'")
+async def test_a_database_of_a_newer_offhook_is_refused(tmp_path: Path, database_url: str) -> None:
+    await (await open_store(tmp_path, database_url)).close()
+    with database(database_url).begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(StoreError, match="newer offhook"):
-        await open_store(tmp_path)
+        await open_store(tmp_path, database_url)
 
 
 @in_loop
-async def test_many_writes_become_few_transactions(tmp_path: Path) -> None:
-    store = await open_store(tmp_path)
+async def test_many_writes_become_few_transactions(tmp_path: Path, database_url: str) -> None:
+    store = await open_store(tmp_path, database_url)
     campaign, leads = await filled(store, 500)
     before = store.commits
     await asyncio.gather(*(store.seized(lead.call_id, n, lead.raw) for n, lead in enumerate(leads)))
@@ -154,8 +161,8 @@ async def test_many_writes_become_few_transactions(tmp_path: Path) -> None:
 
 
 @in_loop
-async def test_every_call_of_a_campaign_is_read_in_pieces_the_oldest_first(tmp_path: Path) -> None:
-    store = await open_store(tmp_path)
+async def test_every_call_of_a_campaign_is_read_in_pieces_the_oldest_first(tmp_path: Path, database_url: str) -> None:
+    store = await open_store(tmp_path, database_url)
     campaign, leads = await filled(store, 7)
     for lead in leads:
         keep(store, campaign, lead)
@@ -185,8 +192,8 @@ def test_calls_seized_in_one_tick_of_virtual_time_share_a_transaction(tmp_path: 
 
 
 @in_loop
-async def test_a_reserved_lead_is_not_given_out_twice_and_comes_back_when_released(tmp_path: Path) -> None:
-    store = await open_store(tmp_path)
+async def test_a_reserved_lead_is_not_given_out_twice_and_comes_back_when_released(tmp_path: Path, database_url: str) -> None:
+    store = await open_store(tmp_path, database_url)
     ids = Ids()
     campaign, leads = await filled(store, 10, ids)
     assert await store.reserve("node1", campaign, ZONES, 10, ids) == []
@@ -199,8 +206,8 @@ async def test_a_reserved_lead_is_not_given_out_twice_and_comes_back_when_releas
 
 
 @in_loop
-async def test_names_are_unique_and_unknown_campaigns_are_errors(tmp_path: Path) -> None:
-    store = await open_store(tmp_path)
+async def test_names_are_unique_and_unknown_campaigns_are_errors(tmp_path: Path, database_url: str) -> None:
+    store = await open_store(tmp_path, database_url)
     await store.create_campaign(CampaignSpec(name="c1"))
     with pytest.raises(CampaignError, match="exists already"):
         await store.create_campaign(CampaignSpec(name="c1"))
@@ -271,8 +278,8 @@ async def test_a_full_disk_spools_and_resumes_when_there_is_room(tmp_path: Path)
 
 
 @in_loop
-async def test_results_in_the_spool_of_a_dead_process_are_written_at_the_next_start(tmp_path: Path) -> None:
-    store = await open_store(tmp_path)
+async def test_results_in_the_spool_of_a_dead_process_are_written_at_the_next_start(tmp_path: Path, database_url: str) -> None:
+    store = await open_store(tmp_path, database_url)
     campaign, leads = await filled(store, 2)
     for lead in leads:
         await store.seized(lead.call_id, 1, lead.raw)
@@ -281,7 +288,7 @@ async def test_results_in_the_spool_of_a_dead_process_are_written_at_the_next_st
     rows = [["result", result_row(record(lead), campaign, "closed", 0, {"person": 1}, "")] for lead in leads]  # the first one again
     lines = [json.dumps(row) for row in rows]
     (tmp_path / "test.spool").write_text("\n".join(lines) + '\n["result", {"cut off', encoding="utf-8")
-    store = await open_store(tmp_path)
+    store = await open_store(tmp_path, database_url)
     assert (await store.counts(campaign)).outcomes == {Disposition.PERSON: 2}
     assert not (tmp_path / "test.spool").exists()
     assert await store.recover("node1") == []
@@ -305,8 +312,8 @@ async def test_closing_while_the_database_is_away_leaves_the_results_in_the_spoo
 
 
 @in_loop
-async def test_a_row_that_the_database_refuses_does_not_take_others_with_it(tmp_path: Path) -> None:
-    store = await open_store(tmp_path)
+async def test_a_row_that_the_database_refuses_does_not_take_others_with_it(tmp_path: Path, database_url: str) -> None:
+    store = await open_store(tmp_path, database_url)
     campaign, leads = await filled(store, 2)
     bad = result_row(record(leads[0]), campaign, "closed", 0, {}, "")
     bad["call"]["lead_id"] = 999_999  # no such lead
@@ -320,14 +327,50 @@ async def test_a_row_that_the_database_refuses_does_not_take_others_with_it(tmp_
 
 
 @in_loop
-async def test_an_import_is_in_whole_or_not_at_all(tmp_path: Path) -> None:
-    store = await open_store(tmp_path)
+async def test_an_import_is_in_whole_or_not_at_all(tmp_path: Path, database_url: str) -> None:
+    store = await open_store(tmp_path, database_url)
     campaign = await store.create_campaign(CampaignSpec(name="c1"))
     import_id = await store.begin_import(campaign.id, "list.csv", "utf-8")
     await store.stage(import_id, [Row(2, "13900000000", parse("13900000000"), "", {})])
     assert (await store.counts(campaign.id)).leads == 0  # staged rows are not leads
     await store.drop_imports(import_id)
-    with sqlite3.connect(tmp_path / "test.db") as database:
-        assert database.execute("SELECT count(*) FROM import_staged").fetchone() == (0,)
-        assert database.execute("SELECT count(*) FROM import_report").fetchone() == (0,)
+    with database(database_url).connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM import_staged")).scalar() == 0
+        assert connection.execute(text("SELECT count(*) FROM import_report")).scalar() == 0
     await store.close()
+
+
+@in_loop
+async def test_connections_that_the_server_ended_are_made_anew_and_nothing_is_lost(tmp_path: Path, postgres_server: Server) -> None:
+    url = postgres_server.new_database()
+    store = await open_store(tmp_path, url, retry_s=10.0)
+    campaign, leads = await filled(store, 3)
+    with database(url).connect() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"))
+    for lead in leads:
+        keep(store, campaign, lead)
+    await store.flush()
+    assert (await store.counts(campaign)).outcomes == {Disposition.PERSON: 3}
+    assert store.status is StoreStatus.UP
+    await store.close()
+
+
+@in_loop
+async def test_two_nodes_on_one_database_never_get_the_same_lead(tmp_path: Path, database_url: str) -> None:
+    one = await open_store(tmp_path, database_url, busy_ms=5000)
+    campaign, first = await filled(one, 200)
+    one.release(first)
+    await one.flush()
+    two = await Store.open(database_url, loop_clock(), spool=tmp_path / "two.spool", durable=False)
+
+    async def take(store: Store, node: str) -> list[Lead]:
+        taken: list[Lead] = []
+        while found := await store.reserve(node, campaign, ZONES, 5, Uuid7(loop_clock())):
+            taken += found
+        return taken
+
+    mine, theirs = await asyncio.gather(take(one, "node1"), take(two, "node2"))
+    assert len(mine) + len(theirs) == 200
+    assert not {lead.id for lead in mine} & {lead.id for lead in theirs}
+    await one.close()
+    await two.close()

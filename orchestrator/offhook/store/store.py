@@ -208,7 +208,7 @@ class Store:
             if parsed.get_backend_name() == "sqlite" and parsed.database:
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
             spool.parent.mkdir(parents=True, exist_ok=True)
-            engine = create_async_engine(parsed, pool_pre_ping=False)
+            engine = create_async_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")  # a server may have been restarted
         except (ArgumentError, ImportError, OSError) as error:
             raise StoreError(f"[database] url = {url!r}: {error}") from error
         shown = parsed.render_as_string(hide_password=True)

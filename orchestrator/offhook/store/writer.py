@@ -227,6 +227,8 @@ class Writer:
                 job.done.set_result(result)
 
     def _write_group(self, connection: Connection, group: list[_Job]) -> list[Any]:
+        if connection.dialect.name == "sqlite":  # its driver begins with the first write: what was read before could be another's by then
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
         if self.status is StoreStatus.DOWN:
             connection.execute(_PROBE)
         if self._spooled:
