@@ -9,7 +9,7 @@ import difflib
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -204,17 +204,28 @@ _KEY = re.compile(r"\s*([A-Za-z0-9_\-.\"']+(?:\s*\.\s*[A-Za-z0-9_\-\"']+)*)\s*="
 
 
 def key_lines(text: str) -> dict[tuple[str, ...], int]:
-    """Line of every key and table header of a TOML text, by path. Keys inside inline tables are not listed; their table is."""
+    """Line of every key and table header of a TOML text, by path; a table of an array has its number in the path, and the first one also
+    goes by the array's name. Keys inside inline tables are not listed; their table is.
+    """
     lines: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
+    count: dict[tuple[str, ...], int] = {}
     fence = ""
     for at, line in enumerate(text.splitlines(), 1):
         if fence:  # inside a multi-line string
             fence = "" if fence in line else fence
             continue
         if header := _HEADER.match(line):
-            table = tuple(part.strip(" \"'") for part in header[1].split("."))
+            table = ()
+            for part in header[1].split("."):
+                table = (*table, part.strip(" \"'"))
+                if table in count and (len(table) < header[1].count(".") + 1):
+                    table = (*table, str(count[table]))  # inside the newest of an array
             lines.setdefault(table, at)
+            if line.lstrip().startswith("[["):
+                count[table] = count.get(table, -1) + 1
+                table = (*table, str(count[table]))
+                lines.setdefault(table, at)
         elif key := _KEY.match(line):
             lines.setdefault((*table, *(part.strip(" \"'") for part in key[1].split("."))), at)
             rest = line[key.end() :]
@@ -225,8 +236,11 @@ def key_lines(text: str) -> dict[tuple[str, ...], int]:
 def _known(model: type[BaseModel], path: tuple[str, ...]) -> list[str]:
     """Keys allowed in the section that *path* names."""
     for part in path:
+        if part.isdigit():  # the number of a table in an array
+            continue
         field = model.model_fields.get(part)
         inner = field.annotation if field else None
+        inner = get_args(inner)[0] if get_origin(inner) in (tuple, list) else inner
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             return []
         model = inner

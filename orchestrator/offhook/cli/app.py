@@ -10,7 +10,7 @@ import typer
 from offhook import __version__
 from offhook.amd.cli import app as amd
 from offhook.announce.cli import app as announce
-from offhook.cli import analyze, bench, campaign, ctl, demo, run, simulate, tones
+from offhook.cli import analyze, bench, campaign, ctl, demo, rules, run, simulate, tones
 from offhook.cli.output import CommandError, Exit, fail, quiet_broken_pipe, want_json
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.add_typer(campaign.app, name="campaign")
 app.command()(analyze.analyze)
 app.command()(ctl.ctl)
 app.add_typer(tones.app, name="tones")
+app.add_typer(rules.app, name="rules")
 app.add_typer(announce, name="announce")
 app.add_typer(amd, name="amd")
 app.command()(simulate.simulate)
