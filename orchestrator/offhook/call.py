@@ -12,12 +12,12 @@ import asyncio
 import datetime as dt
 import logging
 from collections.abc import Callable
-from typing import Protocol
 
 from offhook.announce.classes import class_of
 from offhook.answer import AnswerAnalysis
 from offhook.clock import Clock
 from offhook.disposition import Disposition, Ended, Facts, dispose
+from offhook.line import Line
 from offhook.messages import CallFact, CallPhase, CallRecord, CampaignSpec
 from offhook.prompts import Prompt
 from offhook.store import Lead
@@ -48,26 +48,6 @@ _EARLY_END = frozenset({"busy", "congestion"})  # nothing better follows
 _VACANT_SIGN = frozenset({"unobtainable", "sit", "sit_us"})
 _VACANT_CAUSES = frozenset({int(Cause.UNALLOCATED), int(Cause.NUMBER_CHANGED), int(Cause.INVALID_NUMBER_FORMAT)})
 _FAR_END_GONE = frozenset({"busy", "congestion", "howler"})
-
-
-class Line(Protocol):
-    """What a call can do to its B-channel."""
-
-    @property
-    def audio(self) -> bool:
-        """Does the core hear the line?"""
-
-    def hangup(self, cause: int) -> None:
-        """Ask the driver to end the call."""
-
-    def answered(self) -> None:
-        """Listen for who answered from now on."""
-
-    def play(self, prompt: Prompt, token: int) -> None:
-        """Play; :meth:`Call.prompt_done` follows with the token unless it is stopped or replaced."""
-
-    def stop_play(self) -> None:
-        """Fall silent."""
 
 
 class Call:
@@ -138,6 +118,11 @@ class Call:
         self._ended: dt.datetime | None = None
         self._times: dict[str, int] = {}
         self._duration_ms = 0
+
+    @property
+    def milestones(self) -> dict[str, int]:
+        """When the line rang, was answered, and was judged, ms; what did not happen is left out."""
+        return self._times
 
     @property
     def unknown_speech(self) -> tuple[int, int, int] | None:

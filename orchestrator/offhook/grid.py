@@ -13,6 +13,9 @@ LETTERS = {
     CallPhase.ANSWERED: LineState.ANSWERED,
     CallPhase.PLAYING: LineState.PLAYING,
     CallPhase.MESSAGE: LineState.MESSAGE,
+    CallPhase.QUEUED: LineState.QUEUED,
+    CallPhase.TALKING: LineState.TALKING,
+    CallPhase.ABANDONED: LineState.PLAYING,
     CallPhase.CLEARING: LineState.CLEARING,
     CallPhase.DISPOSED: LineState.CLEARING,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from offhook.prompts import Prompt
 from offhook_core import CoreError, Detect, Profile
@@ -12,6 +12,26 @@ from offhook_drivers.contract import Hangup
 
 if TYPE_CHECKING:
     from offhook.node import Node
+
+
+class Line(Protocol):
+    """What a call can do to its B-channel."""
+
+    @property
+    def audio(self) -> bool:
+        """Does the core hear the line?"""
+
+    def hangup(self, cause: int) -> None:
+        """Ask the driver to end the call."""
+
+    def answered(self) -> None:
+        """Listen for who answered from now on."""
+
+    def play(self, prompt: Prompt, token: int) -> None:
+        """Play; :meth:`Call.prompt_done` follows with the token unless it is stopped or replaced."""
+
+    def stop_play(self) -> None:
+        """Fall silent."""
 
 
 class NodeLine:

@@ -10,27 +10,13 @@ import datetime as dt
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from offhook.agent_messages import AgentCall, AgentChanged, CampaignMode, PacingPlan, PacingShown
 from offhook.disposition import Disposition
-
-Name = Annotated[
-    str,
-    Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Lower-case letters, digits and hyphens: it becomes part of an MQTT topic."),
-]
-
-
-class Asked(BaseModel):
-    """Base of what a person writes: unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
-
-
-class Told(BaseModel):
-    """Base of what the node says: frozen facts."""
-
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
-
+from offhook.said import Asked as Asked
+from offhook.said import Name as Name
+from offhook.said import Told as Told
 
 # -- calling windows ----------------------------------------------------------------------------------------------------------------
 
@@ -156,11 +142,15 @@ class CampaignSpec(Asked):
     prompt_plays: int = Field(1, ge=1, le=10, description="How often the prompt is played to a person.")
     prompt_gap_ms: int = Field(1000, ge=0, le=10_000, description="Pause between two plays, ms.")
     caller_id: str = Field("", pattern=r"^\+?[0-9]{0,20}$", description="Calling number to present (D43); empty leaves it to the trunk.")
-    mode: Literal["lines", "ratio"] = Field(
-        "lines", description="lines: broadcast on a fixed number of lines (D06). ratio: lines per agent (D09, D14)."
+    abandoned: str | None = Field(None, description="Audio file played to a person for whom no agent was free in time; none hangs up.")
+    mode: CampaignMode = Field(
+        "lines",
+        description="lines: broadcast on a fixed number of lines (D06). ratio: lines per agent (D09, D14). manual, preview, progressive, "
+        "precise, predictive: a person who answers talks with an agent (D07 to D12).",
     )
-    lines: int = Field(240, ge=1, le=32_768, description="Lines in use at once in mode lines.")
-    agents: int = Field(0, ge=0, le=10_000, description="Agents at work, in mode ratio.")
+    pacing: PacingPlan = Field(default_factory=PacingPlan)
+    lines: int = Field(240, ge=1, le=32_768, description="Most lines in use at once; in mode lines, the lines in use.")
+    agents: int = Field(0, ge=0, le=10_000, description="Agents at work, in mode ratio with per stated.")
     lines_per_agent: float = Field(1.0, gt=0, le=10, description="Lines dialled for each agent, decimals allowed, in mode ratio.")
     calls_per_second: float = Field(20.0, gt=0, le=500, description="Most call attempts a second of this campaign.")
     priority: int = Field(5, ge=0, le=9, description="9 goes first when lines are short.")
@@ -182,9 +172,14 @@ class CampaignSpec(Asked):
                 raise ValueError(f"'{key}' is not a key; keys are 0-9 * # A-D")
         return keys
 
+    @property
+    def with_agents(self) -> bool:
+        """Does a person who answers talk with an agent who is logged in?"""
+        return self.mode not in ("lines", "ratio") or (self.mode == "ratio" and self.pacing.per != "stated")
+
     def line_limit(self) -> float:
-        """Lines this campaign may use at once; fractional in mode ratio."""
-        return float(self.lines) if self.mode == "lines" else self.agents * self.lines_per_agent
+        """Lines this campaign may use at once; fractional in mode ratio with stated agents."""
+        return self.agents * self.lines_per_agent if self.mode == "ratio" and self.pacing.per == "stated" else float(self.lines)
 
 
 class CampaignUpdate(Asked):
@@ -194,7 +189,9 @@ class CampaignUpdate(Asked):
     prompt: str | None = None
     message: str | None = None
     caller_id: str | None = Field(None, pattern=r"^\+?[0-9]{0,20}$")
-    mode: Literal["lines", "ratio"] | None = None
+    abandoned: str | None = None
+    mode: CampaignMode | None = None
+    pacing: PacingPlan | None = None
     lines: int | None = Field(None, ge=1, le=32_768)
     agents: int | None = Field(None, ge=0, le=10_000)
     lines_per_agent: float | None = Field(None, gt=0, le=10)
@@ -249,6 +246,7 @@ class CampaignState(Told):
     next_open: dt.datetime | None = Field(
         None, description="When the next lead may be called, UTC; none while leads are due or none is left."
     )
+    pacing: PacingShown | None = Field(None, description="How it is paced, after its last decision; campaigns with agents only.")
 
 
 # -- calls --------------------------------------------------------------------------------------------------------------------------
@@ -265,6 +263,9 @@ class CallPhase(StrEnum):
     ANSWERED = "answered"  # listening, no verdict yet
     PLAYING = "playing"
     MESSAGE = "message"  # waiting for the beep, or leaving the message
+    QUEUED = "queued"  # a person waits for an agent
+    TALKING = "talking"  # with an agent
+    ABANDONED = "abandoned"  # no agent was free in time; the recorded message plays
     CLEARING = "clearing"
     DISPOSED = "disposed"
 
@@ -350,6 +351,8 @@ class LineState(StrEnum):
     ANSWERED = "a"
     PLAYING = "p"
     MESSAGE = "m"
+    QUEUED = "q"
+    TALKING = "t"
     CLEARING = "c"
     BLOCKED = "x"
     DOWN = "!"
@@ -480,6 +483,6 @@ class NodeAlarm(Told):
 
 
 NodeEvent = Annotated[
-    CallStarted | CallChanged | CallEnded | CampaignChanged | NodeHealth | SpanChanged | NodeAlarm,
+    CallStarted | CallChanged | CallEnded | CampaignChanged | AgentChanged | AgentCall | NodeHealth | SpanChanged | NodeAlarm,
     Field(discriminator="type"),
 ]

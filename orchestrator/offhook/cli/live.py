@@ -35,6 +35,8 @@ STYLES: dict[LineState, tuple[str, str]] = {
     LineState.ANSWERED: ("listening", "black on bright_white"),
     LineState.PLAYING: ("playing", "black on green3"),
     LineState.MESSAGE: ("message", "black on medium_purple1"),
+    LineState.QUEUED: ("waiting", "bold white on red1"),
+    LineState.TALKING: ("talking", "black on cyan2"),
     LineState.CLEARING: ("clearing", "white on grey37"),
     LineState.BLOCKED: ("blocked", "white on red3"),
     LineState.DOWN: ("down", "bold white on red3"),

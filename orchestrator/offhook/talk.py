@@ -1,0 +1,124 @@
+"""A call of a campaign with agents: whoever answers waits for an agent (queued), talks, and may be handed to the prompt and its keys.
+
+Nobody free in time: the call is abandoned, and the recorded message plays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from offhook.call import Call
+from offhook.clock import Clock
+from offhook.disposition import Ended
+from offhook.line import Line
+from offhook.messages import CallPhase, CampaignSpec
+from offhook.prompts import Prompt
+from offhook.store import Lead
+from offhook_core import Event as Sound
+from offhook_core import EventKind
+
+
+class Agents(Protocol):
+    """Who takes a person."""
+
+    def person(self, call: TalkCall) -> None:
+        """A person waits: :meth:`TalkCall.connect` or :meth:`TalkCall.abandon` follows, at once or later."""
+
+
+class TalkCall(Call):
+    """See :class:`~offhook.call.Call`; *agents* take the person, *sorry* is played when none came in time (None hangs up)."""
+
+    def __init__(
+        self,
+        campaign: CampaignSpec,
+        lead: Lead,
+        dialled: str,
+        channel: int,
+        span: int,
+        line: Line,
+        clock: Clock,
+        prompt: Prompt | None,
+        message: Prompt | None,
+        on_phase: Callable[[Call], None],
+        *,
+        agents: Agents,
+        sorry: Prompt | None,
+    ) -> None:
+        super().__init__(campaign, lead, dialled, channel, span, line, clock, prompt, message, on_phase)
+        self._agents = agents
+        self._sorry = sorry
+        self._greeting_from_ms: int | None = None  # of what was said after the answer
+        self._greeting_to_ms: int | None = None  # none while it goes on
+
+    @property
+    def waits(self) -> bool:
+        """Does a person wait for an agent?"""
+        return self.phase is CallPhase.QUEUED
+
+    def clock_start(self, start: str) -> float:
+        """When the clock of an abandon rule started, loop time: at the answer, or where the greeting began or ended, as far as heard."""
+        ms = self._times.get("answered", 0)
+        if start != "answer" and self._greeting_from_ms is not None:
+            end = self._ms() if self._greeting_to_ms is None else self._greeting_to_ms
+            ms = self._greeting_from_ms if start == "greeting_start" else end
+        return self._seized + ms / 1000
+
+    def connect(self, agent: str) -> None:
+        """The person talks with an agent from now on; :meth:`finish`, the person or the network ends it."""
+        self.facts.talked = True
+        self._timers_off("max_call")
+        self._note("did", "connect", agent)
+        self._enter(CallPhase.TALKING)
+
+    def abandon(self) -> None:
+        """No agent came in time: the recorded message plays, then the line is freed."""
+        self.facts.abandoned = not self.facts.talked
+        self._note("did", "abandon", "no agent in time")
+        self._enter(CallPhase.ABANDONED)
+        if self._sorry is None:
+            self._hang_up(Ended.DONE)
+        else:
+            self._play(self._sorry)
+
+    def requeue(self) -> None:
+        """The agent is gone in mid-talk: the person waits for another."""
+        self._note("did", "requeue", "the agent has gone")
+        self._enter(CallPhase.QUEUED)
+        self._agents.person(self)
+
+    def pass_on(self) -> None:
+        """The agent hands the person to the prompt and its keys, a small IVR, and is free (D26)."""
+        self._note("did", "pass_on", "to the prompt")
+        self._later("max_call", self.campaign.max_call_s, self._max_call)
+        super()._person()
+
+    def finish(self) -> None:
+        """The agent ends the talk."""
+        self._hang_up(Ended.DONE)
+
+    # -- where it differs -----------------------------------------------------------------------------------------------------------
+
+    def _person(self) -> None:
+        self._enter(CallPhase.QUEUED)
+        self._agents.person(self)
+
+    def _heard_answered(self, event: Sound, t_ms: int) -> None:
+        if event.kind == EventKind.SPEECH:
+            self._greeting_to_ms = None
+            if self._greeting_from_ms is None:
+                self._greeting_from_ms = round(event.onset_ms)
+        elif event.kind == EventKind.SPEECH_END and self._greeting_from_ms is not None:
+            self._greeting_to_ms = round(event.onset_ms) + event.value
+        super()._heard_answered(event, t_ms)
+
+    def _after_play(self) -> None:
+        if self.phase is CallPhase.ABANDONED:
+            self._hang_up(Ended.DONE)
+        else:
+            super()._after_play()
+
+    def _finish(self, t_ms: int) -> None:
+        if self.waits and not self.facts.talked:
+            self.facts.abandoned = True  # left while nobody came: counted as if the time had run out
+        super()._finish(t_ms)
