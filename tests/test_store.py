@@ -22,8 +22,8 @@ from offhook.errors import CampaignError, StoreError
 from offhook.lists import Row
 from offhook.messages import CallFact, CallRecord, CampaignSpec, ImportReport
 from offhook.numbers import parse
-from offhook.store import Lead, Store, StoreStatus
-from offhook.store.models import Base
+from offhook.store import Lead, Store, StoreStatus, schema
+from offhook.store.contact_models import Base
 from offhook.store.store import result_row
 
 ZONES = [("Asia/Shanghai",)]
@@ -374,3 +374,31 @@ async def test_two_nodes_on_one_database_never_get_the_same_lead(tmp_path: Path,
     assert not {lead.id for lead in mine} & {lead.id for lead in theirs}
     await one.close()
     await two.close()
+
+
+@in_loop
+async def test_a_database_of_the_first_schema_is_brought_up_to_date_with_its_rows(tmp_path: Path, database_url: str) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(schema.__file__).with_name("migrations")))
+    with database(database_url).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(
+            text("INSERT INTO campaign (name, spec, wanted, revision, created_ms, updated_ms) VALUES ('old', '{}', 'idle', 1, 0, 0)")
+        )
+        connection.execute(
+            text(
+                "INSERT INTO lead (campaign_id, import_id, line, raw, e164, region, kind, zones, name, extra, state, due_ms, attempts, tries, "
+                "reason) VALUES (1, 1, 2, '13900000000', '+8613900000000', 'CN', 'mobile', 'Asia/Shanghai', '', '{}', 'open', 0, 0, '{}', '')"
+            )
+        )
+    store = await open_store(tmp_path, database_url)
+    assert [lead.raw for lead in await store.reserve("node1", 1, ZONES, 10, Ids())] == ["13900000000"]
+    await store.close()
+    with database(database_url).begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+        assert connection.execute(text("SELECT count(*) FROM lead")).scalar() == 1

@@ -33,6 +33,7 @@ class LeadRow(Base):
     __table_args__ = (
         UniqueConstraint("campaign_id", "e164", name="uq_lead_campaign_number"),
         Index("ix_lead_due", "campaign_id", "state", "zones", "due_ms"),
+        Index("ix_lead_number", "e164"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
@@ -52,13 +53,18 @@ class LeadRow(Base):
     tries: Mapped[dict[str, int]] = mapped_column(JSON)  # calls by disposition
     last: Mapped[str | None] = mapped_column(String(16))  # disposition of the last call
     reason: Mapped[str] = mapped_column(String(80))  # why it is closed, or due again
+    deadline_ms: Mapped[int | None] = mapped_column(BigInteger)  # not called after it (D47)
+    agent: Mapped[str] = mapped_column(String(63), server_default="")  # who promised to call back; empty: anyone
 
 
 class JournalRow(Base):
     """One attempt, written ahead of each step: intent before it is queued, seized before the number is sent, result at its end."""
 
     __tablename__ = "journal"
-    __table_args__ = (Index("ix_journal_open", "node", sqlite_where=text("result_ms IS NULL"), postgresql_where=text("result_ms IS NULL")),)
+    __table_args__ = (
+        Index("ix_journal_open", "node", sqlite_where=text("result_ms IS NULL"), postgresql_where=text("result_ms IS NULL")),
+        Index("ix_journal_person", "person", sqlite_where=text("result_ms IS NULL"), postgresql_where=text("result_ms IS NULL")),
+    )
 
     call_id: Mapped[str] = mapped_column(String(36), primary_key=True)  # UUID version 7: grows with time
     node: Mapped[str] = mapped_column(String(63))
@@ -70,6 +76,9 @@ class JournalRow(Base):
     seized_ms: Mapped[int | None] = mapped_column(BigInteger)
     result_ms: Mapped[int | None] = mapped_column(BigInteger)
     result: Mapped[str | None] = mapped_column(String(16))
+    person: Mapped[int] = mapped_column(BigInteger, server_default="0")  # held by this attempt until it has a result; 0: from before 0002
+    policy: Mapped[int] = mapped_column(Integer, server_default="0")  # version of the contact policy that let it pass
+    screen: Mapped[list[object] | None] = mapped_column(JSON)  # what its checks found: [rule, effect, values] each; null: nothing
 
 
 class CallRow(Base):

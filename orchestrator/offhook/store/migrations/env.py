@@ -2,9 +2,9 @@
 
 from alembic import context
 
-from offhook.store.models import Base
+from offhook.store import contact_models
 
 connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=connection.dialect.name == "sqlite")
+context.configure(connection=connection, target_metadata=contact_models.Base.metadata, render_as_batch=connection.dialect.name == "sqlite")
 with context.begin_transaction():
     context.run_migrations()
