@@ -16,6 +16,7 @@ import soundfile
 from commands import Command, offhook_command  # noqa: F401 - a fixture
 from nodes import numbers_list, tone_file
 
+import offhook_drivers
 from offhook.cli import output
 from offhook.cli.arguments import read_pairs
 from offhook.cli.output import CommandError
@@ -77,6 +78,17 @@ def test_the_answer_is_where_it_was_said(offhook: Command, tmp_path: Path) -> No
     assert not [event for event in never if event["name"] == "answer"]
     assert [event["t_ms"] for event in never if event["name"] == "silence"]
     assert answered != never or not [event for event in answered if event["name"] == "answer"]
+
+
+def test_a_recording_that_ends_with_the_greeting_is_judged_in_the_silence_after_it(offhook: Command, tmp_path: Path) -> None:
+    """S01: the verdict is the last thing told, and later than the recording's end."""
+    hello, rate = soundfile.read(Path(offhook_drivers.__file__).parent / "clips" / "person-en-hello.wav", dtype="int16")
+    end = np.flatnonzero(np.abs(hello.astype(int)) > 600)[-1]
+    soundfile.write(tmp_path / "hello.wav", hello[: end + 80], rate)
+    file = offhook("analyze", "--json", "--answered-ms", 0, tmp_path / "hello.wav").object["files"][0]
+    assert [event["detail"] for event in file["events"] if event["name"] == "answer"] == ["person"]
+    assert file["events"][-1]["name"] == "answer"
+    assert 0 < file["events"][-1]["t_ms"] - 1000 * file["seconds"] < 1000
 
 
 def _bad_files(folder: Path) -> dict[Path, str]:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
 
 from offhook.cli.arguments import JsonOption
@@ -14,6 +15,10 @@ from offhook.cli.recordings import RATE, read_recording
 
 if TYPE_CHECKING:
     from offhook_core import CallAnalyzer, Event
+
+
+AFTER_S = 6.0
+"""Silence after a recording that ends before its answer is judged: longer than every preset waits."""
 
 
 class LawName(StrEnum):
@@ -66,14 +71,25 @@ def analyze(
 
 
 def hear(analyzer: CallAnalyzer, samples: Any, answered_ms: float | None) -> list[Event]:
-    """All events of one call, from its first sample to its last."""
+    """All events of one call, from its first sample to its last.
+
+    Where the recording ends before it was judged who answered, the line is silent until that is judged; of what is heard then only the
+    verdict is told, later than the recording's end.
+    """
     analyzer.reset()
     answer = samples.size if answered_ms is None else min(samples.size, round(answered_ms * RATE / 1000))
     events = analyzer.push(samples[:answer]) if answer else []
     if answered_ms is not None and answer < samples.size:
         analyzer.answered()
         events += analyzer.push(samples[answer:])
-    return events + analyzer.flush()
+    events += analyzer.flush()
+    if answered_ms is not None and answer < samples.size:
+        silence = np.zeros(RATE // 50, np.int16)
+        left = round(AFTER_S * 50)
+        while left and not any(event.name == "answer" for event in events):
+            events += [event for event in analyzer.push(silence) if event.name == "answer"]
+            left -= 1
+    return events
 
 
 def as_dict(event: Event) -> dict[str, Any]:
