@@ -11,7 +11,8 @@ from test_call import heard, play_out, tone
 from offhook.announce import AnnouncementClass, AnnouncementStore, UnknownStore
 from offhook.announce.cli import import_examples
 from offhook.clock import run_virtual
-from offhook.disposition import Disposition, Facts, dispose
+from offhook.disposition import Disposition, Facts
+from offhook.fusion import fuse
 from offhook.messages import CallRecord, CampaignSpec
 from offhook.node import Node
 from offhook_core import EventKind
@@ -43,22 +44,26 @@ def said(*kinds: AnnouncementClass) -> dict[str, Disposition | None]:
     ],
 )
 def test_a_known_announcement_decides_where_signalling_does_not(facts: Facts, disposition: Disposition) -> None:
-    assert dispose(facts)[0] is disposition
+    assert fuse(facts).disposition is disposition
 
 
 def test_a_vacant_number_needs_two_independent_signs() -> None:
     prompt = said(C.VACANT)
-    assert dispose(Facts(announcements=prompt, cause=Cause.UNALLOCATED)) == (D.VACANT, "vacant_cause_and_announcement")
-    assert dispose(Facts(announcements=prompt, tones={"unobtainable"})) == (D.VACANT, "vacant_tone_and_announcement")
-    assert dispose(Facts(announcements=prompt, cause=Cause.NORMAL_CLEARING)) == (D.SUSPECT_VACANT, "vacant_announcement_alone")
-    assert dispose(Facts(announcements=prompt, earlier_vacant=1))[0] is D.VACANT
+    for facts, disposition, rule in (
+        (Facts(announcements=prompt, cause=Cause.UNALLOCATED), D.VACANT, "cause_vacant+prompt_vacant"),
+        (Facts(announcements=prompt, tones={"unobtainable"}), D.VACANT, "prompt_vacant+tone_vacant"),
+        (Facts(announcements=prompt, cause=Cause.NORMAL_CLEARING), D.SUSPECT_VACANT, "prompt_vacant"),
+        (Facts(announcements=prompt, earlier_vacant=1), D.VACANT, "prompt_vacant+vacant_before"),
+    ):
+        assert (fuse(facts).disposition, fuse(facts).rule) == (disposition, rule)
 
 
 @pytest.mark.parametrize("cause", [38, Cause.NO_CIRCUIT, 41, Cause.SWITCH_CONGESTION])
 def test_a_vacant_prompt_of_a_switch_in_trouble_never_condemns_a_number(cause: int) -> None:
     """S05: a 空号 prompt with cause 38 on a good number; even a tone beside it comes from the same switch."""
-    assert dispose(Facts(announcements=said(C.VACANT), cause=cause))[0] is D.SUSPECT_VACANT
-    assert dispose(Facts(announcements=said(C.VACANT), tones={"unobtainable"}, cause=cause))[0] is D.SUSPECT_VACANT
+    assert fuse(Facts(announcements=said(C.VACANT), cause=cause)).disposition in (D.SUSPECT_VACANT, D.CONGESTION)
+    both = fuse(Facts(announcements=said(C.VACANT), tones={"unobtainable"}, cause=cause, earlier_vacant=3))
+    assert (both.disposition, both.guard) == (D.SUSPECT_VACANT, "two_signs")
 
 
 # -- the call -----------------------------------------------------------------------------------------------------------------------
@@ -128,7 +133,7 @@ def test_a_node_that_knows_the_announcement_names_it_and_clears_before_its_end(t
     import_examples(AnnouncementStore(tmp_path / "data" / "announcements"))
     for call in dial(tmp_path, 3, TALKING):
         assert call.disposition is D.BUSY
-        assert call.rule == "announced_busy"
+        assert call.rule == "prompt_busy"
         assert [fact.detail for fact in call.evidence if fact.name == "announcement"] == ["busy:example-zh"]
     assert UnknownStore(AnnouncementStore(tmp_path / "data" / "announcements")).entries() == []
 

@@ -227,8 +227,12 @@ def test_a_vacant_tone_waits_for_the_cause_and_the_two_make_a_vacant_number_s05(
     assert line.did == [("hangup", 11.0)]
     huawei, _, _ = play_out([*steps, (3.5, cleared(Cause.NETWORK_OUT_OF_ORDER))])
     assert huawei.disposition is Disposition.SUSPECT_VACANT
-    again, _, _ = play_out([*steps, (3.5, cleared(Cause.NETWORK_OUT_OF_ORDER))], tries={"suspect_vacant": 1})
+    again, _, _ = play_out([*steps, (3.5, cleared(Cause.NORMAL_CLEARING))], tries={"suspect_vacant": 1})
     assert again.disposition is Disposition.VACANT
+    same_switch, _, _ = play_out([*steps, (3.5, cleared(Cause.NETWORK_OUT_OF_ORDER))], tries={"suspect_vacant": 1})
+    assert same_switch.disposition is Disposition.SUSPECT_VACANT
+    good_number, _, _ = play_out([*steps, (6.0, cleared(Cause.UNALLOCATED))], tries={"machine": 1})
+    assert good_number.disposition is Disposition.SUSPECT_VACANT
 
 
 def test_nobody_answers() -> None:

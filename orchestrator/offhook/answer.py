@@ -21,9 +21,14 @@ VOICE_MS = 1500
 """How long someone has just begun to speak."""
 UTTERANCE_MS = 120
 """Shortest sound that counts as an utterance."""
+BEEP_P = 0.97
+FAX_P = 0.99
+LENGTH_P = 0.85  # spoke too long, or a word and then a wait
+SILENCE_P = 0.95
+IN_DOUBT_P = 0.5
 
 _FAX = frozenset({"fax_ced", "fax_cng", "ans_pr", "ansam", "ansam_pr", "v21_preamble", "bell_ans"})
-_CORE_VERDICTS = {
+CORE_VERDICTS = {
     "person": Disposition.PERSON,
     "machine": Disposition.MACHINE,
     "screening": Disposition.MACHINE,
@@ -42,6 +47,7 @@ class Verdict:
     disposition: Disposition
     why: str
     t_ms: int  # same origin as the times fed in
+    p: float  # how sure, 0 to 1; of the rules below it is chosen, not measured
 
 
 class AnswerAnalysis:
@@ -84,9 +90,9 @@ class AnswerAnalysis:
     def tone(self, name: str, onset_ms: int, t_ms: int) -> None:
         """A tone that began at *onset_ms* was recognised."""
         if name in _FAX:
-            self._decide(Disposition.FAX, f"tone {name}", t_ms)
+            self._decide(Disposition.FAX, f"tone {name}", t_ms, FAX_P)
         elif name in ("beep", "record") and self.is_beep(onset_ms, t_ms):
-            self._decide(Disposition.MACHINE, f"tone {name}", t_ms)
+            self._decide(Disposition.MACHINE, f"tone {name}", t_ms, BEEP_P)
 
     def is_beep(self, onset_ms: int, t_ms: int) -> bool:
         """Can a tone from *onset_ms* to *t_ms* be a machine's beep?"""
@@ -95,9 +101,9 @@ class AnswerAnalysis:
 
     def core(self, name: str, probability: float, t_ms: int) -> None:
         """The core's own verdict; it goes before ours where it is sure enough."""
-        found = _CORE_VERDICTS.get(name)
+        found = CORE_VERDICTS.get(name)
         if found is not None and probability >= self._limits.core_probability:
-            self._decide(found, f"core verdict {name}, probability {probability:.2f}", t_ms)
+            self._decide(found, f"core verdict {name}, probability {probability:.2f}", t_ms, probability)
 
     def check(self, t_ms: int) -> None:
         """Decide if time alone is enough to."""
@@ -105,13 +111,13 @@ class AnswerAnalysis:
         if self._onset is not None:
             length = (t_ms if self._speaking else self._quiet_since) - self._onset
             if length > limits.person_max_ms:
-                self._decide(Disposition.MACHINE, f"spoke for more than {limits.person_max_ms} ms", t_ms)
+                self._decide(Disposition.MACHINE, f"spoke for more than {limits.person_max_ms} ms", t_ms, LENGTH_P)
             elif not self._speaking and t_ms - self._quiet_since >= limits.person_silence_ms:
-                self._decide(Disposition.PERSON, f"spoke for {length} ms, then waited", t_ms)
+                self._decide(Disposition.PERSON, f"spoke for {length} ms, then waited", t_ms, LENGTH_P)
         elif t_ms - self._answered >= limits.silence_ms:
-            self._decide(Disposition.ANSWERED_SILENT, f"nothing heard for {limits.silence_ms} ms", t_ms)
+            self._decide(Disposition.ANSWERED_SILENT, f"nothing heard for {limits.silence_ms} ms", t_ms, SILENCE_P)
         if t_ms - self._answered >= limits.analysis_max_ms:
-            self._decide(Disposition.PERSON, "no verdict in time", t_ms)  # a person must not be lost (S02)
+            self._decide(Disposition.PERSON, "no verdict in time", t_ms, IN_DOUBT_P)  # a person must not be lost (S02)
 
     def next_check_ms(self) -> int:
         """When :meth:`check` can first have something new to say."""
@@ -123,6 +129,6 @@ class AnswerAnalysis:
             return min(end, self._onset + limits.person_max_ms + 1)
         return min(end, self._quiet_since + limits.person_silence_ms)
 
-    def _decide(self, disposition: Disposition, why: str, t_ms: int) -> None:
+    def _decide(self, disposition: Disposition, why: str, t_ms: int, p: float) -> None:
         if self.verdict is None:
-            self.verdict = Verdict(disposition, why, t_ms)
+            self.verdict = Verdict(disposition, why, t_ms, p)

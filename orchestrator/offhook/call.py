@@ -14,11 +14,14 @@ import logging
 from collections.abc import Callable
 
 from offhook.announce.classes import class_of
-from offhook.answer import AnswerAnalysis
+from offhook.answer import BEEP_P, CORE_VERDICTS, AnswerAnalysis
 from offhook.clock import Clock
-from offhook.disposition import Disposition, Ended, Facts, dispose
+from offhook.disposition import Disposition, Ended, Facts
+from offhook.evidence import as_facts
+from offhook.fusion import VACANT_CAUSES, VACANT_TONES, Result, fuse
 from offhook.line import Line
 from offhook.messages import CallFact, CallPhase, CallRecord, CampaignSpec
+from offhook.numbers import completeness
 from offhook.prompts import Prompt
 from offhook.store import Lead
 from offhook_core import Event as Sound
@@ -45,8 +48,6 @@ MAX_FACTS = 250
 MAX_DIGITS = 64
 
 _EARLY_END = frozenset({"busy", "congestion"})  # nothing better follows
-_VACANT_SIGN = frozenset({"unobtainable", "sit", "sit_us"})
-_VACANT_CAUSES = frozenset({int(Cause.UNALLOCATED), int(Cause.NUMBER_CHANGED), int(Cause.INVALID_NUMBER_FORMAT)})
 _FAR_END_GONE = frozenset({"busy", "congestion", "howler"})
 
 
@@ -86,7 +87,11 @@ class Call:
         self.span = span
         self.id = lead.call_id
         self.phase = CallPhase.RESERVED
-        self.facts = Facts(earlier_vacant=lead.tries.get(Disposition.SUSPECT_VACANT, 0))
+        self.facts = Facts(
+            earlier_vacant=lead.tries.get(Disposition.SUSPECT_VACANT, 0),
+            earlier_reached=sum(count for what, count in lead.tries.items() if Disposition(what).reached),
+        )
+        self.in_force = ""  # settings as key=value, for the evidence
         self._loop = asyncio.get_running_loop()
         self.done: asyncio.Future[None] = self._loop.create_future()
         self.disposition: Disposition | None = None
@@ -112,7 +117,7 @@ class Call:
         self._early_to_ms = 0  # end of the last one that ended
         self._played_ms = 0
         self._message_left = False
-        self._rule = ""
+        self.result: Result | None = None
         self._seized = 0.0  # loop time
         self._started: dt.datetime | None = None
         self._ended: dt.datetime | None = None
@@ -123,6 +128,11 @@ class Call:
     def milestones(self) -> dict[str, int]:
         """When the line rang, was answered, and was judged, ms; what did not happen is left out."""
         return self._times
+
+    @property
+    def elapsed_ms(self) -> int:
+        """Time since the line was seized."""
+        return self._ms()
 
     @property
     def unknown_speech(self) -> tuple[int, int, int] | None:
@@ -140,6 +150,8 @@ class Call:
         """The line is seized now; the Dial follows."""
         self._seized = self._loop.time()
         self._started = self._clock.now()
+        if self.in_force:
+            self._note("setting", "in_force", self.in_force)
         self._note("did", "dial", self.dialled)
         self._enter(CallPhase.SEIZED)
         self._later("ring", self.campaign.ring_timeout_s, self._ring_timeout)
@@ -206,14 +218,14 @@ class Call:
         if not self._before_answer():
             return
         self.facts.progress_causes.add(int(cause))
-        if cause in _VACANT_CAUSES:
+        if cause in VACANT_CAUSES:
             self._wait_second_sign()
         elif cause not in (Cause.NORMAL_CLEARING, Cause.NORMAL_UNSPECIFIED):
             self._hang_up(Ended.HEARD)
 
     def _wait_second_sign(self) -> None:
         prompt = Disposition.SUSPECT_VACANT in self.facts.announcements.values()
-        signs = (bool(self.facts.progress_causes & _VACANT_CAUSES), bool(self.facts.tones & _VACANT_SIGN), prompt)
+        signs = (bool(self.facts.progress_causes & VACANT_CAUSES), bool(self.facts.tones & VACANT_TONES), prompt)
         if sum(signs) >= 2:
             self._hang_up(Ended.HEARD)
         elif "second" not in self._timers:
@@ -242,6 +254,9 @@ class Call:
                 level=event.level_dbm0,
                 confidence=round(event.confidence * 100),
                 t_ms=t_ms,
+                margin=event.margin_db,
+                from_ms=round(event.onset_ms),
+                hz=event.freq_hz,
             )
         if event.provisional:
             return
@@ -266,7 +281,7 @@ class Call:
             self._early_speech_ms += round(event.onset_ms) + event.value - self._speech_from_ms
             self.facts.announced = self._early_speech_ms >= ANNOUNCEMENT_MS
         elif event.kind == EventKind.MUSIC:
-            self.facts.rang = True  # a ring-back tune (彩铃)
+            self.facts.rang = self.facts.music = True  # a ring-back tune (彩铃)
         elif event.kind == EventKind.TONE:
             self.facts.tones.add(name)
             if name == "sit_us" and event.detail:
@@ -275,7 +290,7 @@ class Call:
                 self.facts.rang = True
             elif name in _EARLY_END:
                 self._hang_up(Ended.HEARD)
-            elif name in _VACANT_SIGN:
+            elif name in VACANT_TONES:
                 self._wait_second_sign()
         elif event.kind == EventKind.ANNOUNCEMENT:
             said = self._announcement(event)
@@ -293,6 +308,8 @@ class Call:
         return kind.disposition
 
     def _heard_answered(self, event: Sound, t_ms: int) -> None:
+        if event.kind == EventKind.ANSWER and event.detail in CORE_VERDICTS:
+            self.facts.core = CORE_VERDICTS[event.detail], event.confidence
         if event.kind == EventKind.TONE:
             self.facts.after.add(event.name)
             if event.name in _FAR_END_GONE:
@@ -315,7 +332,7 @@ class Call:
             self._heard_machine(event)
         elif self.phase is CallPhase.PLAYING and self._is_beep(event) and t_ms - self._times.get("verdict", 0) <= LATE_BEEP_MS:
             self._note("verdict", Disposition.MACHINE, "beep after a short greeting", t_ms=t_ms)
-            self.facts.verdict = Disposition.MACHINE
+            self.facts.verdict, self.facts.verdict_p = Disposition.MACHINE, BEEP_P
             self._stop_play()
             self._timers_off("play")
             self._machine(beep=True)
@@ -370,9 +387,9 @@ class Call:
             self._check_later()
             return
         self._timers_off("check")
-        self.facts.verdict = verdict.disposition
+        self.facts.verdict, self.facts.verdict_p = verdict.disposition, verdict.p
         self._times["verdict"] = self._ms()
-        self._note("verdict", verdict.disposition, verdict.why)
+        self._note("verdict", verdict.disposition, verdict.why, confidence=round(verdict.p * 100))
         answer = self.campaign.answer
         if verdict.disposition is Disposition.PERSON:
             self._person()
@@ -414,6 +431,16 @@ class Call:
             self._leave_message()
         elif event.kind == EventKind.SPEECH_END and self._playing is None and "after_beep" not in self._timers:
             self._greeting_may_have_ended()
+        elif event.kind == EventKind.ANSWER and event.detail == "person" and event.confidence >= self.campaign.answer.core_probability:
+            self._picked_up(event.confidence)
+
+    def _picked_up(self, p: float) -> None:
+        """Somebody took the call from the machine: our verdict is withdrawn."""
+        self._note("verdict", Disposition.PERSON, "somebody picked up while the machine spoke", confidence=round(p * 100))
+        self.facts.verdict, self.facts.verdict_p = Disposition.PERSON, p
+        self._stop_play()
+        self._timers_off("greeting_end", "beep_max", "after_beep")
+        self._person()
 
     def _leave_message(self) -> None:
         self._timers_off("greeting_end", "beep_max", "after_beep")
@@ -495,10 +522,24 @@ class Call:
         self._timers_off(*self._timers)
         self._ended = self._clock.now()
         self._duration_ms = max(0, t_ms)
-        self.disposition, self._rule = dispose(self.facts)
-        self._note("verdict", self.disposition, f"rule {self._rule}", t_ms=t_ms)
+        self._conclude()
         self._enter(CallPhase.DISPOSED)
         self.done.set_result(None)
+
+    def _conclude(self) -> None:
+        """Fuse the facts into the result."""
+        if not self.facts.answered:
+            self.facts.digits = completeness(self.lead.e164, self.lead.region)
+        self.result = fuse(self.facts)
+        self.disposition = self.result.disposition
+
+    def reconsider(self, reached: int, vacant: int) -> None:
+        """The call is over, and the number's history in all campaigns is known: calls that were answered, and that had a sign of 空号."""
+        before = self.disposition
+        self.facts.earlier_reached, self.facts.earlier_vacant = reached, vacant
+        self._conclude()
+        if self.disposition is not before and before is not None:
+            self._note("verdict", before, "before the number's history was known", t_ms=self._duration_ms)
 
     def record(self, evidence: bool = True) -> CallRecord:
         """The call as stored."""
@@ -525,12 +566,13 @@ class Call:
             location=self.facts.location if cleared else None,
             ended_by=str(self.facts.who) if cleared else None,
             disposition=self.disposition,
-            rule=self._rule,
+            rule=self.result.rule if self.result else "",
+            probability=round(self.result.p, 3) if self.result else None,
             digits=self._digits,
             meaning=self._meaning,
             prompt_played_ms=self._played_ms,
             message_left=self._message_left,
-            evidence=tuple(self._evidence) if evidence else (),
+            evidence=(*self._evidence, *as_facts(self.result, self._duration_ms)) if evidence else (),
         )
 
     # -- small things ---------------------------------------------------------------------------------------------------------------
@@ -569,6 +611,9 @@ class Call:
         level: float | None = None,
         confidence: int | None = None,
         t_ms: int | None = None,
+        margin: float | None = None,
+        from_ms: int | None = None,
+        hz: tuple[float, ...] = (),
     ) -> None:
         if len(self._evidence) < MAX_FACTS:
             self._evidence.append(
@@ -580,5 +625,8 @@ class Call:
                     value=value,
                     level_dbm0=None if level is None else round(level, 1),
                     confidence=confidence,
+                    margin_db=round(margin, 1) if margin else None,
+                    from_ms=from_ms if from_ms != t_ms else None,
+                    hz=tuple(round(one) for one in hz),
                 )
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from offhook_drivers.contract import Cause, Party
+from offhook_drivers.contract import Party
 
 
 class Disposition(StrEnum):
@@ -108,6 +108,8 @@ class Facts:
     verdict: Disposition | None = None  # of the answer analysis
     verdict_p: float = 0.85  # how sure it is
     core: tuple[Disposition, float] | None = None  # latest verdict of the core's model, which may not have decided
+    talked: bool = False  # an agent was connected
+    abandoned: bool = False  # a person waited for an agent, and none came in time
     ended: Ended = Ended.NO
     refused: bool = False  # the driver would not take the Dial
     digits: Digits = Digits.COMPLETE

@@ -274,12 +274,15 @@ class CallFact(Told):
     """One line of a call's evidence."""
 
     t_ms: int = Field(description="Milliseconds since the line was seized.")
-    kind: str = Field(description="'signal', 'heard', 'did' or 'verdict'.")
+    kind: str = Field(description="'signal', 'heard', 'did', 'verdict', 'setting', 'sign', 'guard' or 'runner_up'.")
     name: str = Field(description="What it was, 'ringing', 'busy', 'play', 'person'.")
     detail: str = ""
-    value: float | None = Field(None, description="Length in ms, cause number or token, by kind.")
+    value: float | None = Field(None, description="Length in ms, cause number or token, by kind; of a sign its weight in dB.")
     level_dbm0: float | None = None
     confidence: int | None = Field(None, description="0 to 100 per cent.")
+    margin_db: float | None = Field(None, description="Distance to the next best explanation of what was heard.")
+    from_ms: int | None = Field(None, description="When the sound itself began; none: at t_ms.")
+    hz: tuple[int, ...] = Field((), description="Frequencies measured.")
 
 
 class CallRecord(Told):
@@ -305,7 +308,8 @@ class CallRecord(Told):
     location: int | None = Field(None, description="Q.850 location of the cause.")
     ended_by: str | None = Field(None, description="us, them, network or driver.")
     disposition: Disposition | None = Field(None, description="None while the call is in progress.")
-    rule: str = Field("", description="Rule of the disposition table that decided.")
+    rule: str = Field("", description="The strongest signs for the disposition, or the guard that decided; see docs/results.md.")
+    probability: float | None = Field(None, description="How sure it is, 0 to 1; of suspect_vacant, that the number is vacant.")
     digits: str = Field("", description="Keys the callee pressed.")
     meaning: str = Field("", description="Meaning of the first mapped key.")
     prompt_played_ms: int = Field(0, description="How much of the prompt was played.")

@@ -20,6 +20,8 @@ import phonenumbers as pn
 from phonenumbers import PhoneNumberType as Kind
 from phonenumbers import timezone as pn_timezone
 
+from offhook.disposition import Digits
+
 
 class NumberError(ValueError):
     """A number that cannot be dialled. ``reason`` says why, ``mend`` what to do about it."""
@@ -145,6 +147,20 @@ def _invalid(number: pn.PhoneNumber, digits: str) -> NumberError:
     if why == pn.ValidationResult.INVALID_COUNTRY_CODE:
         return NumberError("no such country code", "correct the digits after +")
     return NumberError("no such number in the numbering plan", "digits are missing or wrong; compare with the source")
+
+
+@lru_cache(maxsize=4096)
+def completeness(number: str, region: str) -> Digits:
+    """Are these the digits of a whole number, by its country's plan? A short number is taken to be whole."""
+    if not number.startswith("+"):
+        return Digits.COMPLETE
+    try:
+        parsed = pn.parse(number, region)
+    except pn.NumberParseException:
+        return Digits.NOT_IN_PLAN
+    if pn.is_valid_number(parsed):
+        return Digits.COMPLETE
+    return Digits.MISSING if _invalid(parsed, number).reason == _missing().reason else Digits.NOT_IN_PLAN
 
 
 class DialPlan(Protocol):

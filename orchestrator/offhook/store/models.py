@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up by itself only in a column of type INTEGER
@@ -112,7 +112,22 @@ class CallRow(Base):
     meaning: Mapped[str] = mapped_column(Text)
     prompt_played_ms: Mapped[int] = mapped_column(Integer)
     message_left: Mapped[bool]
-    evidence: Mapped[list[object]] = mapped_column(JSON)  # [t_ms, kind, name, detail, value, level_dbm0, confidence] each
+    probability: Mapped[float | None] = mapped_column(Float)  # of the disposition; null: from before 0003
+    evidence: Mapped[list[object]] = mapped_column(JSON)  # lines as in offhook.evidence
+
+
+class LabelRow(Base):
+    """What a call really was, as an agent or another program says; the newest of a call counts."""
+
+    __tablename__ = "label"
+    __table_args__ = (Index("ix_label_call", "call_id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    call_id: Mapped[str] = mapped_column(ForeignKey("call.id"))
+    truth: Mapped[str] = mapped_column(String(16))
+    source: Mapped[str] = mapped_column(String(63))  # who says so
+    note: Mapped[str] = mapped_column(String(500))
+    at_ms: Mapped[int] = mapped_column(BigInteger)
 
 
 class ImportRow(Base):

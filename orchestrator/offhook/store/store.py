@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from offhook.clock import Clock
 from offhook.disposition import Disposition
 from offhook.errors import CampaignError, StoreError
+from offhook.evidence import packed, unpacked
 from offhook.lists import Row as ListRow
 from offhook.messages import CallFact, CallRecord, CampaignSpec, ImportProblem, ImportReport, Wanted
 from offhook.reconcile import Books
@@ -145,7 +146,7 @@ def result_row(record: CallRecord, campaign_id: int, state: str, due_ms: int, tr
     call["campaign_id"] = campaign_id
     call["started_ms"] = _ms(record.started)
     call["ended_ms"] = _ms(record.ended)
-    call["evidence"] = [[f.t_ms, f.kind, f.name, f.detail, f.value, f.level_dbm0, f.confidence] for f in record.evidence]
+    call["evidence"] = [packed(fact) for fact in record.evidence]
     lead = {
         "lead": record.lead_id,
         "to": state,
@@ -514,7 +515,7 @@ class Store:
         def work(connection: Connection) -> CallRecord | None:
             query = select(_call, _campaign.c.name.label("campaign")).join(_campaign, _campaign.c.id == _call.c.campaign_id)
             row = connection.execute(query.where(_call.c.id == call_id)).one_or_none()
-            return None if row is None else _record(row, tuple(_fact(f) for f in row.evidence))
+            return None if row is None else _record(row, tuple(unpacked(line) for line in row.evidence))
 
         return await self._read(work)
 
@@ -637,11 +638,6 @@ def _record(row: Any, evidence: tuple[CallFact, ...] = ()) -> CallRecord:
     values.pop("campaign_id")
     values["evidence"] = evidence
     return CallRecord.model_validate(values)
-
-
-def _fact(stored: list[Any]) -> CallFact:
-    t_ms, kind, name, detail, value, level, confidence = stored
-    return CallFact(t_ms=t_ms, kind=kind, name=name, detail=detail, value=value, level_dbm0=level, confidence=confidence)
 
 
 def _sqlite_pragmas(engine: AsyncEngine, busy_ms: int, durable: bool) -> None:
