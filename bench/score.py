@@ -37,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command. Returns its exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.score", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--set", default="full", help="full, quick, or one part of the sweep")
+    parser.add_argument("--draw", type=int, default=0, help="number of the sweep, each on lines of its own; 0 to 9 are for tuning")
     parser.add_argument("--plans", type=Path, help="a tone-plans/1 file; default: the plans built into the library")
     parser.add_argument("--detectors", default="offhook,spandsp")
     parser.add_argument("--profile", help="arm this OH_PROFILE_ on every signal instead of the one of its phase: ALL")
@@ -55,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if options.case:
             return _one(Case.parse(options.case), found, all_plans, options.wav)
-        cases = sweep.cases(all_plans, options.set)
+        cases = sweep.cases(all_plans, options.set, options.draw)
     except ValueError as wrong:
         print(wrong, file=sys.stderr)
         return 2
@@ -64,6 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     summary = {
         "machine": report.machine(),
         "set": options.set,
+        "draw": options.draw,
         "signals": len(cases),
         "audio_hours": round(sum(s.seconds for s in results[found[0].name]) / 3600, 2),
         "elapsed_s": round(time.monotonic() - began, 1),

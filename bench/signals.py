@@ -479,13 +479,14 @@ def _beep(case: Case, line: lines.Line, rng: np.random.Generator, _: plans.Plans
     while True:
         hz = float(np.exp(rng.uniform(np.log(350), np.log(2200))))
         ms = float(np.exp(rng.uniform(np.log(60), np.log(1500))))
+        ms = min(ms, 400.0) if case.what == "double" else ms
         fax = (abs(hz - 1100) < 60 and 300 < ms < 750) or (abs(hz - 2100) < 60 and ms > 300) or (abs(hz - 2225) < 60 and ms > 300)
         if not fax:
             break
     frequencies = (hz, hz * float(rng.choice([1.25, 1.33, 1.5]))) if case.what == "pair" and hz < 1400 else (hz,)
     segments = [Segment(frequencies, int(ms))]
     if case.what == "double":
-        burst = Segment(frequencies, int(min(ms, 400)))
+        burst = Segment(frequencies, int(ms))
         segments = [burst, Segment((), int(rng.uniform(60, 200))), burst]
     total = sum(s.ms for s in segments) / 1000
     x, bursts, _v = cadence(segments, total, line, rng)

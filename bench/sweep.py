@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from bench.peers import Detector
 from bench.signals import Case
 
 BATCH = 240
+DRAW = 1000  # seeds in one draw
 MAIN = ("dial", *plans.CALL_RESULT)
 
 
@@ -33,8 +35,10 @@ def tone_cases(all_plans: plans.Plans, countries: Sequence[str], tones: Sequence
     ]
 
 
-def cases(all_plans: plans.Plans, size: str) -> list[Case]:
+def cases(all_plans: plans.Plans, size: str, draw: int = 0) -> list[Case]:
     """All cases of a sweep: ``full``, ``quick``, or one part: ``tones cn impairments others dtmf q24 sit fax misc beep negatives``.
+
+    *draw* numbers the sweep: another one has the same make-up on other lines, and no signal in common. Draws 0 to 9 are for tuning.
 
     Raises:
         ValueError: No such part.
@@ -43,7 +47,7 @@ def cases(all_plans: plans.Plans, size: str) -> list[Case]:
     zones = [z for z in plans.ZONES if z in all_plans]
     countries = ["cn", "us", "gb", "de", "fr"] if few else zones
     rest = sorted(set(all_plans) - set(zones))
-    rng = np.random.default_rng(7)
+    rng = np.random.default_rng(7 + draw)
     grades = range(5)
     keys = ["".join(rng.permutation(list(signals.KEYS))[:8]) for _ in range(8 if few else 40)]
     numbers = ["+".join(map(str, rng.permutation(15)[:8] + 1)) for _ in range(4 if few else 16)]
@@ -89,11 +93,10 @@ def cases(all_plans: plans.Plans, size: str) -> list[Case]:
             for k, (c, g) in enumerate([(c, g) for c in ("cn", "us", "gb", "de", "es", "in") for g in ((1,) if few else (0, 1, 2, 3))])
         ],
     }
-    if size in ("full", "quick"):
-        return [c for part in parts.values() for c in part]
-    if size not in parts:
+    if size not in ("full", "quick", *parts):
         raise ValueError(f"no set is called {size!r}; there are full, quick, {', '.join(parts)}")
-    return parts[size]
+    played = parts[size] if size in parts else [c for part in parts.values() for c in part]
+    return [replace(c, seed=c.seed + DRAW * draw) for c in played]
 
 
 def run(played: Sequence[Case], detectors: Sequence[Detector], all_plans: plans.Plans, progress: bool = False) -> dict[str, list[Scored]]:

@@ -193,7 +193,7 @@ def ringing_tune(rng: np.random.Generator, seconds: float) -> Audio:
     """A colour ring-back tune (彩铃): a pop hook over a beat, looped with a pause, sometimes with a voice on it."""
     hook = music(rng, float(rng.uniform(2.5, 5.0)))
     if rng.random() < 0.4:
-        hook = hook + at_level(speech(rng, hook.size / RATE), power_dbm0(hook) - 3)
+        hook = hook + at_level(np.resize(speech(rng, hook.size / RATE), hook.size), power_dbm0(hook) - 3)
     loop = np.concatenate([hook, np.zeros(int(rng.uniform(0, 1.0) * RATE))])
     return np.resize(loop, int(seconds * RATE))
 

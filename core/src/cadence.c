@@ -10,19 +10,13 @@
  *
  * Why not pitch alone: in China busy (350/350 ms) and congestion (700/700 ms) are both 450 Hz. Why not cadence alone: any regular sound
  * would be busy. Lengths are taken within 10 % and 14 ms, frequencies within 1.8 % and 27 Hz; between rows the nearest wins. */
-#include "lane.h"
+#include "cadence.h"
 
 #define CONTINUOUS (1000 * OH_MS)
 #define EVIDENCE   (550 * OH_MS)
 #define LONG_BURST 5000             /* ms; what lasts longer is a steady tone */
 #define LONG_GAP   1500             /* ms */
 #define GIVE_UP    (22000u * OH_MS) /* a gap longer than any cadence's */
-
-/* Names a caller hears as the result of a call; only these may hold up each other. */
-static bool is_main(int tone) {
-    return tone == OH_TONE_DIAL || tone == OH_TONE_RINGBACK || tone == OH_TONE_BUSY || tone == OH_TONE_CONGESTION ||
-           tone == OH_TONE_UNOBTAINABLE;
-}
 
 static int priority(int tone) {
     static const uint8_t order[] = {OH_TONE_BUSY,         OH_TONE_DIAL,         OH_TONE_RINGBACK,    OH_TONE_CONGESTION,
@@ -33,185 +27,13 @@ static int priority(int tone) {
     return (int)sizeof order + tone;
 }
 
-static float tolerance_hz(float hz) {
-    return 27 + 0.018f * hz;
-}
-
-/* Distance of the heard tone from the segment's sines: 0 exact, 1 at the limit, above 1 not this one. */
-static float pitch_off(const struct oh_seg *seg, const oh_segment *want) {
-    float f0 = seg->dhz[0] * 0.1f, f1 = seg->dhz[1] * 0.1f;
-    float lo = want->hz[0], hi = want->hz[0];
-    int n = 0;
-    for (int i = 0; i < 4 && want->hz[i]; i++, n++) {
-        lo = oh_minf(lo, want->hz[i]);
-        hi = oh_maxf(hi, want->hz[i]);
-    }
-    if (n == 0 || n > 3)
-        return 9;
-    float slack = seg->flags & OH_SEG_EARLY ? 1.4f : 1;
-    if (seg->flags & OH_SEG_EARLY && (n > 1 || want->am_hz)) { /* too short yet to tell two sines apart */
-        float below = f0 - lo, above = (f1 > 0 ? f1 : f0) - hi, tol = tolerance_hz(hi);
-        return below < -tol || above > tol ? 9 : 0.5f;
-    }
-    if (n == 1 && !want->am_hz) {
-        float off = oh_absf(f0 - lo) / (tolerance_hz(lo) * slack);
-        if (f1 > 0) /* a second sine does not belong here; sway may make one up while the tone is young */
-            return seg->flags & OH_SEG_EARLY && oh_absf((f0 + f1) / 2 - lo) < tolerance_hz(lo) ? 0.9f : 9;
-        return seg->am_dhz ? off + 0.3f : off;
-    }
-    if (n == 1) { /* modulated: carrier and side lines, or its side lines alone, or too shallow to show */
-        float am = want->am_hz;
-        if (seg->am_dhz)
-            return oh_absf(f0 - lo) / tolerance_hz(lo) + (oh_absf(seg->am_dhz * 0.1f - am) > 0.3f * am + 3 ? 0.4f : 0);
-        if (f1 > 0)
-            return oh_absf(f1 - f0 - 2 * am) < 0.3f * am + 4 || oh_absf(f1 - f0 - am) < 0.3f * am + 4
-                       ? oh_minf(oh_absf((f0 + f1) / 2 - lo), oh_minf(oh_absf(f0 - lo), oh_absf(f1 - lo))) / tolerance_hz(lo)
-                       : 9;
-        return oh_absf(f0 - lo) / tolerance_hz(lo) + (seg->flags & OH_SEG_BEAT ? 0.1f : 0.4f);
-    }
-    float middle = (lo + hi) / 2;
-    if (seg->am_dhz) /* three lines: a triple, or a pair that beats */
-        return oh_absf(f0 - middle) / tolerance_hz(middle) + (n == 3 ? 0 : 0.5f);
-    if (f1 > 0)
-        return oh_maxf(oh_absf(f0 - lo) / tolerance_hz(lo), oh_absf(f1 - hi) / tolerance_hz(hi)) / slack;
-    if (hi - lo <= 60 && seg->flags & OH_SEG_BEAT)
-        return oh_absf(f0 - middle) / tolerance_hz(middle) + 0.2f;
-    if (hi - lo >= 20 && seg->hops >= 12 && seg->purity >= 90 && seg->sway <= 12 && seg->drift <= 3)
-        return 9; /* these would beat */
-    if (hi - lo <= 32)
-        return oh_absf(f0 - middle) / tolerance_hz(middle) + 0.6f;
-    return 9;
-}
-
-static bool is_gap(const oh_segment *s) {
-    return s->hz[0] == 0;
-}
-
-static uint32_t slack_of(const oh_segment *s) {
-    return (uint32_t)s->duration_ms * OH_MS / 10 + 14 * OH_MS;
-}
-
-/* A row against the list. */
-struct fit {
-    int matched;   /* stretches explained, the one that lasts included */
-    int whole;     /* of these, complete and not cut */
-    int position;  /* of the one that lasts */
-    int first;     /* position of the oldest one explained, -1 when that was cut */
-    float off;     /* mean distance of lengths and frequencies, 0 exact, 1 at the limit */
-    uint32_t span; /* samples explained */
-};
-
-static float length_off(uint32_t samples, const oh_segment *want, bool fuzzy) {
-    uint32_t wish = (uint32_t)want->duration_ms * OH_MS;
-    float off = oh_absf((float)samples - (float)wish);
-    return off / (float)(slack_of(want) + (fuzzy ? 40 * OH_MS : 0));
-}
-
-static struct fit explain(const struct oh_cadence *c, const oh_tone_spec *row, int i, int p, struct fit fit);
-
-/* Walk back from pattern position p, explaining complete stretch i and those before it. */
-static struct fit walk(const struct oh_cadence *c, const oh_tone_spec *row, int i, int p, struct fit fit) {
-    int total = row->once + row->loop;
-    if (i < 0)
-        return fit;
-    if (p == row->once && row->loop) {
-        struct fit around = explain(c, row, i, total - 1, fit);
-        if (row->once == 0)
-            return around;
-        struct fit entered = explain(c, row, i, row->once - 1, fit); /* the loop was just entered */
-        return entered.matched > around.matched ? entered : around;
-    }
-    return p > 0 ? explain(c, row, i, p - 1, fit) : fit;
-}
-
-/* Explain complete stretch i by position p, then go on. */
-static struct fit explain(const struct oh_cadence *c, const oh_tone_spec *row, int i, int p, struct fit fit) {
-    const oh_segment *want = &row->segments[p];
-    const struct oh_seg *seg = &c->segs[i];
-    bool tone = seg->flags & OH_SEG_TONE;
-    if (tone == is_gap(want) || want->duration_ms == 0)
-        return fit;
-    float pitch = tone ? pitch_off(seg, want) : 0;
-    if (pitch > 1)
-        return fit;
-    uint32_t samples = seg->end - seg->start;
-    float length = length_off(samples, want, seg->flags & OH_SEG_FUZZY);
-    if (seg->flags & OH_SEG_CUT) {
-        if (samples > (uint32_t)want->duration_ms * OH_MS && length > 1)
-            return fit;
-        fit.matched++;
-        fit.span += samples;
-        fit.first = -1;
-        return fit; /* nothing is known of what was before */
-    }
-    if (length > 1)
-        return fit;
-    fit.off = (fit.off * (float)(fit.whole + 1) + length + pitch) / (float)(fit.whole + 2);
-    fit.matched++;
-    fit.whole++;
-    fit.first = p;
-    fit.span += samples;
-    return walk(c, row, i - 1, p, fit);
-}
-
-/* Pitches of a plan that were compared with the tone that lasts: its rows share a few. */
-struct pitches {
-    const oh_segment *of[8];
-    float off[8];
-    int count;
-};
-
-static float known_pitch_off(struct pitches *known, const struct oh_seg *last, const oh_segment *want) {
-    for (int i = known->count - 1; i >= 0; i--)
-        if (known->of[i]->am_hz == want->am_hz && memcmp(known->of[i]->hz, want->hz, sizeof want->hz) == 0)
-            return known->off[i];
-    float off = pitch_off(last, want);
-    if (known->count < 8) {
-        known->of[known->count] = want;
-        known->off[known->count++] = off;
-    }
-    return off;
-}
-
-static struct fit fit_row(const struct oh_cadence *c, const oh_tone_spec *row, const struct oh_seg *last, struct pitches *known) {
-    struct fit best = {0};
-    int total = row->once + row->loop;
-    bool tone = last->flags & OH_SEG_TONE;
-    uint32_t lasts = last->end - last->start;
-    for (int p = 0; p < total; p++) {
-        const oh_segment *want = &row->segments[p];
-        if (tone == is_gap(want))
-            continue;
-        float pitch = tone ? known_pitch_off(known, last, want) : 0;
-        if (pitch > 1)
-            continue;
-        if (want->duration_ms && lasts > (uint32_t)want->duration_ms * OH_MS + slack_of(want))
-            continue;
-        struct fit fit = {.matched = 1, .position = p, .first = p, .off = pitch, .span = lasts};
-        fit = walk(c, row, c->count - 1, p, fit);
-        if (fit.matched > best.matched || (fit.matched == best.matched && fit.off < best.off))
-            best = fit;
-    }
-    return best;
-}
-
-static uint32_t longest(const oh_tone_spec *row, bool gap) {
-    uint32_t most = 0;
-    for (int i = 0; i < row->once + row->loop; i++)
-        if (is_gap(&row->segments[i]) == gap) {
-            uint32_t ms = row->segments[i].duration_ms ? row->segments[i].duration_ms : (gap ? 0 : 3600 * 1000u);
-            most = ms > most ? ms : most;
-        }
-    return most * OH_MS;
-}
-
 /* A burst of this pitch that lasts that long is none of the plan's bursts, even on a bad line. */
 static uint32_t bursts_end(const oh_tone_plan *plan, const struct oh_seg *tone) {
     uint32_t most = 0;
     for (int i = 0; i < plan->count; i++)
         for (int p = 0; p < plan->tones[i].once + plan->tones[i].loop; p++) {
             const oh_segment *s = &plan->tones[i].segments[p];
-            if (!is_gap(s) && s->duration_ms > most && s->duration_ms <= LONG_BURST && pitch_off(tone, s) <= 1)
+            if (!oh_is_gap(s) && s->duration_ms > most && s->duration_ms <= LONG_BURST && oh_pitch_off(tone, s) <= 1)
                 most = s->duration_ms;
         }
     return most * OH_MS * 9 / 8 + (most ? 40 * OH_MS : 0);
@@ -227,7 +49,7 @@ static uint32_t last_tone(const struct oh_cadence *c, int level_cdbm0) {
 }
 
 /* Enough was heard to say this row. */
-static bool enough(const oh_tone_plan *plan, const oh_tone_spec *row, const struct fit *fit, const struct oh_cadence *c,
+static bool enough(const oh_tone_plan *plan, const oh_tone_spec *row, const struct oh_fit *fit, const struct oh_cadence *c,
                    const struct oh_seg *last) {
     const oh_segment *want = &row->segments[fit->position];
     uint32_t lasts = last->end - last->start;
@@ -235,7 +57,7 @@ static bool enough(const oh_tone_plan *plan, const oh_tone_spec *row, const stru
     if (tone && (want->duration_ms == 0 || want->duration_ms > LONG_BURST)) {
         /* notes of a melody: other sound next to it, or impure and beside the pitch */
         uint32_t before = last_tone(c, last->level_cdbm0);
-        if (fit->whole == 0 && before && lasts < 2500u * OH_MS && last->start - before < 300 * OH_MS)
+        if (fit->whole == 0 && before && !c->split && lasts < 2500u * OH_MS && last->start - before < 300 * OH_MS)
             return false;
         if (last->purity < 90 && fit->off > 0.5f)
             return false;
@@ -247,41 +69,8 @@ static bool enough(const oh_tone_plan *plan, const oh_tone_spec *row, const stru
         bool known = fit->whole >= 1 && !(before->flags & OH_SEG_CUT);
         return known && lasts >= (need < 2000 * OH_MS ? need : 2000u * OH_MS);
     }
-    int wanted = is_main(row->tone) || fit->span > 3000u * OH_MS ? 2 : 4;
+    int wanted = (oh_is_main(row->tone) || fit->span > 3000u * OH_MS) && !oh_row_has_brief_gap(row) ? 2 : 4;
     return tone && fit->whole >= wanted && fit->span >= EVIDENCE && lasts >= 14 * OH_MS;
-}
-
-/* Nobody could tell these two segments apart by ear. */
-static bool same_segment(const oh_segment *a, const oh_segment *b) {
-    for (int i = 0; i < 4; i++) {
-        float apart = oh_absf((float)a->hz[i] - (float)b->hz[i]);
-        if (!a->hz[i] != !b->hz[i] || (apart > 10 && apart > 0.015f * a->hz[i]))
-            return false;
-    }
-    if (!a->am_hz != !b->am_hz || !a->duration_ms != !b->duration_ms)
-        return false;
-    int apart = a->duration_ms > b->duration_ms ? a->duration_ms - b->duration_ms : b->duration_ms - a->duration_ms;
-    return apart <= 30 || apart * 10 <= a->duration_ms;
-}
-
-static const oh_segment *at_step(const oh_tone_spec *row, int n) {
-    if (n < row->once)
-        return &row->segments[n];
-    return row->loop ? &row->segments[row->once + (n - row->once) % row->loop] : NULL;
-}
-
-/* The two rows sound alike from their beginning on. */
-static bool same_pattern(const oh_tone_spec *a, const oh_tone_spec *b) {
-    for (int n = 0; n < 12; n++) {
-        const oh_segment *x = at_step(a, n), *y = at_step(b, n);
-        if (!x || !y)
-            return x == y;
-        if (!same_segment(x, y))
-            return false;
-        if (!x->duration_ms)
-            return true;
-    }
-    return true;
 }
 
 static void drop_oldest(struct oh_cadence *c, int n) {
@@ -316,7 +105,7 @@ static void close_gap(struct oh_cadence *c, const struct oh_seg *next) {
     if (c->count == 0)
         return;
     struct oh_seg gap = {.start = c->segs[c->count - 1].end, .end = next->start, .flags = (uint8_t)(next->flags & OH_SEG_FUZZY)};
-    if ((int32_t)(gap.end - gap.start) > 20 * OH_MS)
+    if ((int32_t)(gap.end - gap.start) > (c->split ? 4 : 20) * OH_MS)
         push(c, &gap);
 }
 
@@ -332,6 +121,7 @@ static void take(struct oh_cadence *c, const struct oh_seg *ended) {
     close_gap(c, &seg);
     push(c, &seg);
     c->last_tone_end = seg.end;
+    c->told = 0;
 }
 
 /* The last tone had not ended: out of the list with it, and with the gap before it, which comes again. */
@@ -339,6 +129,20 @@ static void put_back(struct oh_cadence *c) {
     c->count--;
     if (c->count && !(c->segs[c->count - 1].flags & OH_SEG_TONE))
         c->count--;
+}
+
+/* The tone that lasts had a short break. When that is a gap of the plan, what was before it is a burst of its own. */
+static void mind_dip(struct oh_cadence *c, const oh_tone_plan *plan, const struct oh_track *k) {
+    struct oh_seg burst = k->seg;
+    burst.start = k->dip_before.end;
+    burst.end = k->dip.start;
+    if (!oh_plan_stutters(plan, &burst, burst.end - burst.start, k->dip.end - k->dip.start))
+        return;
+    if (burst.start != (c->split ? c->from : k->seg.start))
+        c->count = 0; /* the burst before was cut, or something else */
+    take(c, &burst);
+    c->split = true;
+    c->from = k->dip.end;
 }
 
 static void measure(const struct oh_cadence *c, const struct oh_seg *last, oh_event *e) {
@@ -379,16 +183,16 @@ static void hint_ringback(const struct oh_ear_call *call, const struct oh_seg *l
         return;
     c->hinted = 1;
     int rivals = 0, row = -1;
-    struct pitches known = {.count = 0};
+    struct oh_pitches known = {.count = 0};
     for (int i = 0; i < plan->count; i++)
-        if (plan->tones[i].tone == OH_TONE_RINGBACK && fit_row(c, &plan->tones[i], last, &known).matched == c->count + 1)
+        if (plan->tones[i].tone == OH_TONE_RINGBACK && oh_fit_row(c, &plan->tones[i], last, &known).matched == c->count + 1)
             row = i;
     if (row < 0)
         return;
     for (int i = 0; i < plan->count; i++) {
         const oh_tone_spec *spec = &plan->tones[i];
-        if (is_main(spec->tone) && spec->tone != OH_TONE_RINGBACK)
-            rivals += fit_row(c, spec, last, &known).matched == c->count + 1;
+        if (oh_is_main(spec->tone) && spec->tone != OH_TONE_RINGBACK)
+            rivals += oh_fit_row(c, spec, last, &known).matched == c->count + 1;
     }
     oh_event e = oh_ear_event(OH_EVENT_TONE, OH_TONE_RINGBACK, last);
     e.flags = OH_FLAG_PROVISIONAL;
@@ -399,9 +203,9 @@ static void hint_ringback(const struct oh_ear_call *call, const struct oh_seg *l
 }
 
 /* Row i explains the list better than row j, which explains as much of it. */
-static bool better(const oh_tone_plan *plan, const struct fit *fits, int i, int j) {
+static bool better(const oh_tone_plan *plan, const struct oh_fit *fits, int i, int j) {
     const oh_tone_spec *a = &plan->tones[i], *b = &plan->tones[j];
-    if (same_pattern(a, b))
+    if (oh_same_pattern(a, b))
         return priority(a->tone) < priority(b->tone);
     bool start_a = fits[i].first == 0, start_b = fits[j].first == 0;
     if ((a->once || b->once) && start_a != start_b)
@@ -412,7 +216,7 @@ static bool better(const oh_tone_plan *plan, const struct fit *fits, int i, int 
 }
 
 /* Two rows explain as much; waiting would not part them, or the nearer one is near enough. */
-static bool settled(const oh_tone_spec *row, const struct fit *fit, const oh_tone_spec *rival, const struct fit *other) {
+static bool settled(const oh_tone_spec *row, const struct oh_fit *fit, const oh_tone_spec *rival, const struct oh_fit *other) {
     if (row->once + row->loop == 1 && rival->once + rival->loop == 1)
         return true; /* two steady tones */
     const oh_segment *w = &row->segments[fit->position], *v = &rival->segments[other->position];
@@ -443,7 +247,7 @@ static bool goes_on(struct oh_cadence *c, const oh_tone_plan *plan, const struct
     for (int i = 0; i < plan->count && !c->goes_on; i++) {
         const oh_tone_spec *row = &plan->tones[i];
         for (int p = 0; p < row->once + row->loop && !c->goes_on; p++)
-            c->goes_on = !is_gap(&row->segments[p]) && walk(c, row, c->count - 1, p, (struct fit){.matched = 1}).whole >= 2;
+            c->goes_on = !oh_is_gap(&row->segments[p]) && oh_fit_walk(c, row, c->count - 1, p, (struct oh_fit){.matched = 1}).whole >= 2;
     }
     return c->goes_on;
 }
@@ -458,7 +262,7 @@ static bool may_be_enough(struct oh_cadence *c, const oh_tone_plan *plan, const 
     for (int i = 0; i < plan->count; i++) { /* gaps end with ringing alone */
         if (plan->tones[i].tone != OH_TONE_RINGBACK)
             continue;
-        struct fit fit = fit_row(c, &plan->tones[i], last, NULL);
+        struct oh_fit fit = oh_fit_row(c, &plan->tones[i], last, NULL);
         if (fit.matched && enough(plan, &plan->tones[i], &fit, c, last))
             return true;
     }
@@ -469,18 +273,21 @@ static bool may_be_enough(struct oh_cadence *c, const oh_tone_plan *plan, const 
 static void judge(const struct oh_ear_call *call, const struct oh_seg *last) {
     struct oh_cadence *c = &call->lane->cadence;
     const oh_tone_plan *plan = call->lane->plan;
-    struct fit fits[OH_PLAN_ROWS];
+    struct oh_fit fits[OH_PLAN_ROWS];
     int rows = plan->count; /* oh_plan_check(): at most OH_PLAN_ROWS */
     int most = 0;
     if (!may_be_enough(c, plan, last))
         return;
-    struct pitches known = {.count = 0};
+    struct oh_pitches known = {.count = 0};
     for (int i = 0; i < rows; i++) {
         const oh_tone_spec *row = &plan->tones[i];
         fits[i].matched = 0;
         if (row->tone == OH_TONE_SIT || (row->once + row->loop) == 0)
             continue;
-        fits[i] = fit_row(c, row, last, &known);
+        fits[i] = oh_fit_row(c, row, last, &known);
+        /* a lone burst before a steady tone is rather noise than the rest of a stutter */
+        if (row->once && c->count <= 3 && fits[i].first > 0 && fits[i].whole <= 2 && !row->segments[fits[i].position].duration_ms)
+            fits[i].matched = 1;
         most = fits[i].matched > most ? fits[i].matched : most;
     }
     if (most == 0)
@@ -499,10 +306,12 @@ static void judge(const struct oh_ear_call *call, const struct oh_seg *last) {
     const oh_tone_spec *row = &plan->tones[best];
     if (!enough(plan, row, &fits[best], c, last))
         return;
+    if (!(last->flags & OH_SEG_TONE) && fits[best].matched <= c->told)
+        return; /* the bursts of a tone that has ended are no other tone */
     int second = -1;
     for (int i = 0; i < rows; i++) {
         const oh_tone_spec *rival = &plan->tones[i];
-        if (fits[i].matched != most || rival->tone == row->tone || same_pattern(row, rival))
+        if (fits[i].matched != most || rival->tone == row->tone || oh_same_pattern(row, rival))
             continue;
         if (!settled(row, &fits[best], rival, &fits[i]))
             return;
@@ -542,10 +351,16 @@ static void check_end(const struct oh_ear_call *call, const struct oh_seg *last)
     struct oh_cadence *c = &call->lane->cadence;
     const oh_tone_spec *row = &call->lane->plan->tones[c->row];
     bool gap = !(last->flags & OH_SEG_TONE);
-    uint32_t most = longest(row, gap);
+    uint32_t most = oh_row_longest(row, gap);
     uint32_t lasts = last->end - last->start;
     if (lasts > most + most / 5 + (gap ? 250u : 400u) * OH_MS) {
         c->last_tone_end = gap ? last->start : last->end;
+        c->told = 0;
+        for (int p = 0; p < row->once + row->loop && gap; p++)
+            if (oh_is_gap(&row->segments[p])) {
+                int matched = oh_fit_walk(c, row, c->count - 1, p, (struct oh_fit){.matched = 1}).matched;
+                c->told = (uint8_t)(matched > c->told ? matched : c->told);
+            }
         say_end(call);
     }
 }
@@ -555,7 +370,7 @@ static bool may_be_ringing(const struct oh_cadence *c, const oh_tone_plan *plan)
     for (int i = 0; i < plan->count; i++) {
         const oh_tone_spec *row = &plan->tones[i];
         for (int p = 0; p < row->once + row->loop && row->tone == OH_TONE_RINGBACK; p++)
-            if (is_gap(&row->segments[p]) && walk(c, row, c->count - 1, p, (struct fit){.matched = 1}).whole >= 1)
+            if (oh_is_gap(&row->segments[p]) && oh_fit_walk(c, row, c->count - 1, p, (struct oh_fit){.matched = 1}).whole >= 1)
                 return true;
     }
     return false;
@@ -576,13 +391,23 @@ void oh_cadence_hop(const struct oh_ear_call *call) {
     if (!lane->plan || (!c->count && !k->on && !call->track && !c->reported))
         return;
     if (call->track & OH_TRACK_END) {
+        struct oh_seg ended = *call->ended;
+        ended.start = c->split ? c->from : ended.start;
         c->hinted = 0;
-        take(c, call->ended);
+        take(c, &ended);
         wake(c, t);
     }
     if (call->track & OH_TRACK_START) {
-        if (c->count && call->track & OH_TRACK_RESUME && c->segs[c->count - 1].start == k->seg.start)
+        bool resumes = call->track & OH_TRACK_RESUME;
+        c->split = c->split && resumes;
+        if (c->count && resumes && c->segs[c->count - 1].start == (c->split ? c->from : k->seg.start)) {
             put_back(c);
+            mind_dip(c, lane->plan, k);
+        }
+        wake(c, t);
+    }
+    if (call->track & OH_TRACK_DIP) {
+        mind_dip(c, lane->plan, k);
         wake(c, t);
     }
     if (c->timed && (int32_t)(t - c->due) < 0)
@@ -592,11 +417,14 @@ void oh_cadence_hop(const struct oh_ear_call *call) {
     int kept = c->count;
     if (tone) {
         last = k->seg;
+        last.start = c->split ? c->from : last.start;
         last.end = k->miss ? k->off_edge : t - OH_WINDOW / 2; /* as far as the newest hop is sure of it */
         if ((int32_t)(last.end - last.start) < 0)
             last.end = last.start;
         if (c->count == 0 && last.start < 60 * OH_MS)
             last.flags |= OH_SEG_CUT;
+        if (c->count && k->hops >= 4 && last.level_cdbm0 - reference(c) > 1300)
+            kept = c->count = 0; /* as take() will find: what was before were no tones beside this one */
         close_gap(c, &last);
         uint32_t step = (k->hops < 5 ? 10u : k->hops < 21 ? 50u : 100u) * OH_MS, lasts = last.end - last.start;
         if (lasts < CONTINUOUS && lasts + step > CONTINUOUS)
@@ -631,18 +459,4 @@ void oh_cadence_hop(const struct oh_ear_call *call) {
     } else if (!k->on && !c->reported) {
         wake(c, t + gap_look(c, lane->plan, last.end - last.start));
     }
-}
-
-bool oh_cadence_knows(const oh_tone_plan *plan, const struct oh_seg *seg) {
-    for (int i = 0; plan && i < plan->count; i++) {
-        const oh_tone_spec *row = &plan->tones[i];
-        for (int p = 0; p < row->once + row->loop && is_main(row->tone); p++) {
-            const oh_segment *want = &row->segments[p];
-            if (is_gap(want) || want->duration_ms == 0 || pitch_off(seg, want) > 1)
-                continue;
-            if (length_off(seg->end - seg->start, want, false) <= 1)
-                return true;
-        }
-    }
-    return false;
 }

@@ -53,6 +53,11 @@ struct oh_seg {
     uint8_t hops;   /* that these were measured in */
 };
 
+/* A break that the tone outlived; the start of the tone when there was none, with start and end alike. */
+struct oh_dip {
+    uint32_t start, end;
+};
+
 struct oh_track {
     /* the tone that is on */
     uint8_t on;
@@ -82,6 +87,14 @@ struct oh_track {
     uint32_t last_end;        /* end of the tone before */
     struct oh_seg before;     /* that tone */
     float before_level;
+    /* short breaks of the tone that is on */
+    struct oh_dip dip, dip_before; /* the newest one, and the one before it in this tone */
+    struct oh_dip dip_ended;       /* of the tone before */
+    float dip_sum, dip_middle;     /* share of the amplitude that is missing, and its moment over the hops */
+    uint8_t dip_hops;
+    bool deep;
+    uint8_t apart;    /* hops in a row that lack one of two sines, or show a second one */
+    uint8_t together; /* hops that showed both */
 };
 
 /* What the tracker saw in this hop. */
@@ -91,6 +104,7 @@ enum {
     OH_TRACK_END = 2,
     OH_TRACK_BOTH = 3,
     OH_TRACK_RESUME = 4, /* with START: the tone that had ended goes on after a drop-out, and has its old start again */
+    OH_TRACK_DIP = 8,    /* the tone that is on had a short break, see dip */
 };
 
 /* -- states of the detectors ----------------------------------------------------------------------------------------------- */
@@ -108,6 +122,9 @@ struct oh_cadence {
     bool timed;
     uint32_t last_tone_end;
     int16_t level;
+    uint8_t told; /* stretches before this gap that a tone explained which has ended */
+    bool split;   /* the tone that is on counts from here: what was mended before is a gap of a row */
+    uint32_t from;
     uint8_t looked_count; /* the list and the tone that goes_on was found for */
     bool goes_on;
     uint32_t looked_start;

@@ -11,8 +11,10 @@
  * are mixed down and looked at in steps of 7.8 Hz (zoom). That costs a few microseconds, once per such tone. */
 #include "lane.h"
 
-#define DROP_OUT (32 * OH_MS)
-#define CLOSE    24 /* up to this bin (750 Hz) networks use sines closer than a bin or two */
+#define DROP_OUT    (32 * OH_MS)
+#define SHORT_BURST (90 * OH_MS) /* between breaks that can be a pattern's */
+#define SETTLED     15           /* hops after which two sines are no fluke */
+#define CLOSE       24           /* up to this bin (750 Hz) networks use sines closer than a bin or two */
 
 float oh_hop_power(const struct oh_hop *h, int first, int last) {
     float sum = 0;
@@ -324,10 +326,13 @@ static void begin(struct oh_track *k, const struct oh_hop *h) {
     k->purity = 0;
     k->width = 0;
     k->off_ratio = 2;
+    k->dip_hops = 0;
+    k->apart = k->together = 0;
     memset(&k->seg, 0, sizeof k->seg);
     k->seg.flags = OH_SEG_TONE;
     k->seg.start = onset(k, h, h->t - 2 * OH_HOP);
     k->seg.end = h->t;
+    k->dip = k->dip_before = (struct oh_dip){k->seg.start, k->seg.start};
 }
 
 /* Add the hop that waited to the tone's figures: the tone went on after it, so its window held nothing else. */
@@ -361,6 +366,8 @@ static void follow(struct oh_track *k, const struct oh_hop *h, float w, float hz
         k->w_min = k->w_max = k->level;
         if (k->resumed)
             k->seg.start = start;
+        else
+            k->dip.start = k->dip.end = k->seg.start;
         return;
     }
     if (k->waiting && w > 0.5f * k->wait_w)
@@ -397,6 +404,7 @@ static void finish(struct oh_track *k, const struct oh_ring *ring, struct oh_seg
     *ended = k->seg;
     k->before = k->seg;
     k->before_level = k->level;
+    k->dip_ended = k->dip;
     k->on = 0;
     k->last_end = end;
 }
@@ -405,6 +413,75 @@ void oh_track_jump(struct oh_track *k) {
     if (k->on)
         k->seg.flags |= OH_SEG_CUT | OH_SEG_FUZZY;
     k->tries = 0;
+}
+
+/* A break of 10 ms and more leaves a dip in the power of the hops. Every sample lies under 3.2 windows whose weights add up to the same, so
+ * the missing amplitudes of the hops add up to the length of the break, and their middle is its middle. Returns OH_TRACK_DIP when it is over. */
+static int dip(struct oh_track *k, uint32_t t, float ratio) {
+    float missing = 1 - oh_sqrtf(oh_minf(ratio, 1));
+    if (missing > 0.05f && k->dip_hops < 12) {
+        if (k->dip_hops == 0) {
+            k->dip_sum = k->dip_middle = 0;
+            k->deep = false;
+        }
+        k->dip_sum += missing;
+        k->dip_middle += missing * (float)k->dip_hops;
+        k->deep |= ratio < 0.5f;
+        k->dip_hops++;
+        return OH_TRACK_NONE;
+    }
+    bool whole = k->dip_hops > 0 && k->dip_hops < 12 && k->deep;
+    uint32_t first = t - k->dip_hops * OH_HOP - OH_WINDOW / 2;
+    k->dip_hops = missing > 0.05f ? k->dip_hops : 0;
+    if (!whole)
+        return OH_TRACK_NONE;
+    uint32_t middle = first + (uint32_t)(k->dip_middle / k->dip_sum * OH_HOP), half = (uint32_t)(k->dip_sum * OH_HOP / 2);
+    if ((int32_t)(middle - half - k->dip.end) < SHORT_BURST)
+        return OH_TRACK_NONE; /* a beat */
+    k->dip_before = k->dip;
+    k->dip = (struct oh_dip){middle - half, middle + half};
+    return OH_TRACK_DIP;
+}
+
+/* The second sine was a moment's noise: go on with the stronger one alone. */
+static void forget_second(struct oh_track *k, bool upper) {
+    k->k[0] = upper ? k->k[1] : k->k[0];
+    k->k[1] = -1;
+    k->lo[0] = (int16_t)(k->k[0] - 3);
+    k->hi[0] = (int16_t)(k->k[0] + 3);
+    k->lo[1] = 0;
+    k->hi[1] = -1;
+    k->zoomed = 0;
+    if (upper) {
+        k->f_sum[0] = k->f_sum[1];
+        k->f_min = 1e9f;
+        k->f_max = 0;
+    }
+}
+
+/* One of two sines is gone while the other goes on, or a second one has come: another tone follows without a gap. */
+static bool becomes_another(struct oh_track *k, const struct oh_hop *h) {
+    const struct oh_spectrum *s = h->spec;
+    bool pair = k->k[1] >= 0, other, upper = false;
+    if (pair && k->k[1] - k->k[0] < 3)
+        return false;
+    if (pair) {
+        float low = oh_hop_power(h, k->k[0] - 1, k->k[0] + 1), high = oh_hop_power(h, k->k[1] - 1, k->k[1] + 1);
+        upper = high > low;
+        other = oh_minf(low, high) < 0.02f * oh_maxf(low, high);
+        k->together = (uint8_t)(k->together + (!other && k->together < 255));
+    } else {
+        float one = s->s1[h->lane], two = s->s2[h->lane];
+        other = two > 0.15f * one && one + two > 0.85f * h->total && h->total > 1.25f * k->level;
+    }
+    k->apart = (uint8_t)(other ? k->apart + 1 : 0);
+    if (k->apart < 5)
+        return false;
+    k->apart = 0;
+    if (!pair || k->together >= SETTLED)
+        return true;
+    forget_second(k, upper);
+    return false;
 }
 
 /* The tone that may be coming is still where it was. Two sines 40 or 50 Hz apart beat in step with the hops: every other one shows them
@@ -419,6 +496,7 @@ int oh_track_hop(struct oh_track *k, const struct oh_hop *h, const struct oh_rin
     int saw = OH_TRACK_NONE;
     if (h->held) {
         k->tries = 0;
+        k->dip_hops = 0;
         if (k->on)
             k->seg.flags |= OH_SEG_FUZZY;
         return saw;
@@ -431,6 +509,8 @@ int oh_track_hop(struct oh_track *k, const struct oh_hop *h, const struct oh_rin
         float ratio = k->level > 0 ? w / k->level : 0;
         bool there = ratio > 0.25f && w > 0.3f * h->total;
         louder = k->hops >= 4 && h->total > 5 * k->level;
+        if (k->hops >= 4)
+            saw = dip(k, h->t, ratio);
         if (louder && is_tonal) {
             k->change = 0;
         } else if (there) {
@@ -449,11 +529,17 @@ int oh_track_hop(struct oh_track *k, const struct oh_hop *h, const struct oh_rin
                 } else if (++k->change >= 5) {
                     finish(k, ring, ended, h->t, h->t - 5 * OH_HOP - OH_WINDOW / 2 + OH_HOP);
                     begin(k, h);
-                    k->seg.start = k->last_end;
+                    k->seg.start = k->dip.start = k->dip.end = k->last_end;
                     return OH_TRACK_BOTH;
                 }
             } else {
                 k->change = 0;
+            }
+            if (k->hops >= 8 && becomes_another(k, h)) {
+                finish(k, ring, ended, h->t, h->t - 4 * OH_HOP - OH_WINDOW / 2);
+                begin(k, h);
+                k->seg.start = k->dip.start = k->dip.end = k->last_end;
+                return OH_TRACK_BOTH;
             }
             if (!k->zoomed && k->hops == 14 && k->k[0] <= CLOSE && sways(k))
                 zoom(k, ring, 1024);
@@ -485,6 +571,8 @@ int oh_track_hop(struct oh_track *k, const struct oh_hop *h, const struct oh_rin
         float was = k->before.dhz[0] * 0.1f;
         bool as_loud = k->level > 0.16f * k->before_level && k->level < 6 * k->before_level;
         if (as_loud && k->last_end && gap < DROP_OUT && gap > -DROP_OUT && oh_absf(hz - was) < 15 && !k->before.dhz[1]) {
+            k->dip_before = k->dip_ended;
+            k->dip = (struct oh_dip){k->before.end, k->seg.start};
             k->seg.start = k->before.start;
             k->seg.flags |= k->before.flags & (OH_SEG_CUT | OH_SEG_FUZZY);
             k->resumed = 1;

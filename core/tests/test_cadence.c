@@ -134,6 +134,71 @@ static void the_number_of_bursts_before_the_steady_tone_counts(void) {
     }
 }
 
+static void gaps_as_short_as_a_drop_out_are_a_pattern_when_the_plan_has_them(void) {
+    static const struct {
+        const char *plan;
+        int hz, on_ms, off_ms, tone, limit_ms;
+    } rows[] = {
+        {"pa", 425, 400, 40, OH_TONE_UNOBTAINABLE, 1500},
+        {"ee", 425, 650, 25, OH_TONE_DIAL_RECALL, 2200},
+        {"se", 425, 320, 10, OH_TONE_DIAL_SPECIAL, 1500},
+        {"sl", 950, 333, 30, OH_TONE_UNOBTAINABLE, 1500},
+    };
+    for (int i = 0; i < 4; i++) {
+        struct tape t = start();
+        bursts(&t, rows[i].hz, 0, rows[i].on_ms, rows[i].off_ms, 4000 / rows[i].on_ms);
+        expect(&t, rows[i].plan, rows[i].tone, rows[i].limit_ms);
+    }
+}
+
+static void one_drop_out_in_the_place_of_such_a_gap_leaves_dial_tone_what_it_is(void) {
+    static const char *const plans[] = {"pa", "ee", "se"};
+    static const int places[] = {400, 650, 320};
+    for (int i = 0; i < 3; i++) {
+        struct tape t = start();
+        tape_tone(&t, 425, 3000, -12);
+        memset(t.audio + (500 + places[i]) * 8, 0, 160 * sizeof(int16_t));
+        struct heard *h = hear(&t, plans[i], OH_DETECT_TONES);
+        CHECK_EQ(heard_count(h, OH_EVENT_TONE, OH_TONE_DIAL), 1);
+        CHECK_EQ(heard_count(h, OH_EVENT_TONE, -1), 1);
+        free(t.audio);
+    }
+}
+
+static void a_sine_that_comes_and_goes_beside_another_makes_two_tones(void) {
+    struct tape t = start();
+    for (int i = 0; i < 3; i++) { /* Britain: dial tone that changes its sound */
+        tape_pair(&t, 350, 440, 750, -12);
+        tape_tone(&t, 440, 750, -12);
+    }
+    struct heard *h = hear(&t, "gb", OH_DETECT_TONES);
+    CHECK_EQ(heard_count(h, OH_EVENT_TONE, OH_TONE_DIAL_SPECIAL), 1);
+    CHECK_EQ(heard_count(h, OH_EVENT_TONE, -1), 1);
+    free(t.audio);
+}
+
+static void a_faint_sound_before_a_steady_tone_makes_no_stutter_of_it(void) {
+    struct tape t = start();
+    bursts(&t, 425, 0, 100, 100, 1);
+    for (int i = 0; i < 800; i++)
+        t.audio[500 * 8 + i] = (int16_t)(t.audio[500 * 8 + i] / 8);
+    tape_tone(&t, 425, 2500, -12);
+    struct heard *h = hear(&t, "de", OH_DETECT_TONES);
+    CHECK_EQ(heard_count(h, OH_EVENT_TONE, OH_TONE_DIAL), 1);
+    CHECK_EQ(heard_count(h, OH_EVENT_TONE, -1), 1);
+    free(t.audio);
+}
+
+static void the_last_burst_of_busy_is_no_ringback(void) {
+    struct tape t = start();
+    bursts(&t, 400, 0, 394, 394, 5);
+    tape_quiet(&t, 2500);
+    struct heard *h = hear(&t, "bw", OH_DETECT_TONES);
+    CHECK_EQ(heard_count(h, OH_EVENT_TONE, OH_TONE_BUSY), 1);
+    CHECK_EQ(heard_count(h, OH_EVENT_TONE, -1), 1);
+    free(t.audio);
+}
+
 static void spanish_busy_waits_until_congestion_and_unobtainable_part_from_it(void) {
     struct tape t = start();
     bursts(&t, 425, 0, 200, 200, 8);
@@ -290,6 +355,11 @@ int main(void) {
     TEST(australian_dial_tone_is_two_sines_25_hz_apart);
     TEST(steady_tones_are_told_after_a_second);
     TEST(the_number_of_bursts_before_the_steady_tone_counts);
+    TEST(gaps_as_short_as_a_drop_out_are_a_pattern_when_the_plan_has_them);
+    TEST(one_drop_out_in_the_place_of_such_a_gap_leaves_dial_tone_what_it_is);
+    TEST(a_sine_that_comes_and_goes_beside_another_makes_two_tones);
+    TEST(a_faint_sound_before_a_steady_tone_makes_no_stutter_of_it);
+    TEST(the_last_burst_of_busy_is_no_ringback);
     TEST(spanish_busy_waits_until_congestion_and_unobtainable_part_from_it);
     TEST(singapore_unobtainable_is_no_dial_tone);
     TEST(french_busy_and_congestion_sound_alike_and_are_busy);
