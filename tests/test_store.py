@@ -389,12 +389,9 @@ async def test_a_database_of_the_first_schema_is_brought_up_to_date_with_its_row
         connection.execute(
             text("INSERT INTO campaign (name, spec, wanted, revision, created_ms, updated_ms) VALUES ('old', '{}', 'idle', 1, 0, 0)")
         )
-        connection.execute(
-            text(
-                "INSERT INTO lead (campaign_id, import_id, line, raw, e164, region, kind, zones, name, extra, state, due_ms, attempts, tries, "
-                "reason) VALUES (1, 1, 2, '13900000000', '+8613900000000', 'CN', 'mobile', 'Asia/Shanghai', '', '{}', 'open', 0, 0, '{}', '')"
-            )
-        )
+        columns = "campaign_id, import_id, line, raw, e164, region, kind, zones, name, extra, state, due_ms, attempts, tries, reason"
+        values = "1, 1, 2, '13900000000', '+8613900000000', 'CN', 'mobile', 'Asia/Shanghai', '', '{}', 'open', 0, 0, '{}', ''"
+        connection.execute(text(f"INSERT INTO lead ({columns}) VALUES ({values})"))
     store = await open_store(tmp_path, database_url)
     assert [lead.raw for lead in await store.reserve("node1", 1, ZONES, 10, Ids())] == ["13900000000"]
     await store.close()

@@ -121,6 +121,12 @@ class AnswerHandling(Asked):
     person: Literal["play", "hangup"] = Field("play", description="play the prompt, or hang up.")
     machine: Literal["message", "hangup"] = Field("message", description="leave the message after the beep (D26), or hang up (D28).")
     silent: Literal["play", "hangup"] = Field("play", description="Answered and nothing heard: play the prompt, or hang up.")
+    preset: Literal["balanced", "careful", "fast", "rules"] = Field(
+        "balanced", description="Costs by which the core's own analysis decides, see docs/answer.md."
+    )
+    core: dict[str, float] = Field(
+        default_factory=dict, description="Settings of the core's analysis that differ from the preset: cost_person, wait_ms ..."
+    )
     person_max_ms: int = Field(1900, ge=300, le=10_000, description="Longest first utterance of a person, ms; longer is a machine.")
     person_silence_ms: int = Field(600, ge=100, le=5_000, description="Silence after the utterance that makes it a person, ms.")
     silence_ms: int = Field(4000, ge=500, le=20_000, description="Silence from the answer on that ends the analysis, ms.")
@@ -131,12 +137,25 @@ class AnswerHandling(Asked):
         2500, ge=500, le=10_000, description="Silence after a machine's greeting taken as its end when no beep comes, ms."
     )
 
+    @model_validator(mode="after")
+    def _known_settings(self) -> AnswerHandling:
+        from offhook_core.answer import AnswerSettings
+
+        AnswerSettings.preset(self.preset, **self.core).to_c()
+        return self
+
+
+CallKind = Literal["marketing", "survey", "service", "collection", "emergency"]
+"""What a call is for: selling; asking; care, revisits and notices; reminders of debts; warnings of danger."""
+
 
 class CampaignSpec(Asked):
     """A campaign as a person describes it."""
 
     name: Name
     title: str = Field("", max_length=200, description="For people; any script.")
+    kind: CallKind = Field("service", description="What its calls are for: caps, lists and rules differ by it (L03).")
+    department: str = Field("", max_length=63, description="Whose campaign it is; kept with every contact in the ledger (L06).")
     prompt: str | None = Field(None, description="Audio file played to a person; any format libsndfile reads. None: answer and hang up.")
     message: str | None = Field(None, description="Audio file left on a machine; none takes the prompt.")
     prompt_plays: int = Field(1, ge=1, le=10, description="How often the prompt is played to a person.")

@@ -78,7 +78,7 @@ class JournalRow(Base):
     result: Mapped[str | None] = mapped_column(String(16))
     person: Mapped[int] = mapped_column(BigInteger, server_default="0")  # held by this attempt until it has a result; 0: from before 0002
     policy: Mapped[int] = mapped_column(Integer, server_default="0")  # version of the contact policy that let it pass
-    screen: Mapped[list[object] | None] = mapped_column(JSON)  # what its checks found: [rule, effect, values] each; null: nothing
+    screen: Mapped[list[object] | None] = mapped_column(JSON(none_as_null=True))  # findings: [rule, effect, values] each
 
 
 class CallRow(Base):

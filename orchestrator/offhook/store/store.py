@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, bindparam, case, delete, event, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, bindparam, case, delete, event, func, insert, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -23,39 +21,22 @@ from offhook.evidence import packed, unpacked
 from offhook.lists import Row as ListRow
 from offhook.messages import CallFact, CallRecord, CampaignSpec, ImportProblem, ImportReport, Wanted
 from offhook.reconcile import Books
-from offhook.store.models import Base, CallRow, CampaignRow, ImportRow, JournalRow, LeadRow, RejectRow, StagedRow
+from offhook.store import leads, ledger
+from offhook.store import tables as t
+from offhook.store.leads import Due, Lead, Lost, Taken
 from offhook.store.schema import upgrade
+from offhook.store.tables import instant as instant
 from offhook.store.writer import Row, StoreStatus, Writer, read_spool
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-def _table(model: type[Base]) -> Table:
-    return cast(Table, model.__table__)
-
-
-_campaign, _lead, _journal, _call = _table(CampaignRow), _table(LeadRow), _table(JournalRow), _table(CallRow)
-_import, _reject, _staged = _table(ImportRow), _table(RejectRow), _table(StagedRow)
+_campaign, _lead, _journal, _call = t.campaign, t.lead, t.journal, t.call
+_import, _reject, _staged = t.import_report, t.reject, t.staged
 
 STAGE_ROWS = 2000
 """Rows of a list written at a time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lead:
-    """A lead that is reserved for a call."""
-
-    id: int
-    call_id: str
-    raw: str
-    e164: str
-    region: str
-    kind: str
-    zones: tuple[str, ...]
-    name: str
-    attempts: int  # made before this one
-    tries: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,30 +59,6 @@ class Counts:
     outcomes: dict[Disposition, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
-    """Open leads of one set of zones."""
-
-    zones: tuple[str, ...]  # empty: not known
-    first_ms: int  # earliest time at which one is due
-    leads: int
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """A call whose line was seized before the node died, and whose result never came."""
-
-    call_id: str
-    campaign_id: int
-    lead_id: int
-    channel: int
-    dialled: str
-    seized_ms: int
-    number: str
-    attempts: int
-    tries: dict[str, int]
-
-
 def _apply(connection: Connection, rows: Mapping[str, Sequence[Row]]) -> None:
     """Write rows by kind; the order of the kinds is the order of a call's life."""
     if found := rows.get("seized"):
@@ -112,8 +69,9 @@ def _apply(connection: Connection, rows: Mapping[str, Sequence[Row]]) -> None:
             list(found),
         )
     if found := rows.get("result"):
-        make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        connection.execute(make(_call).on_conflict_do_nothing(index_elements=["id"]), [r["call"] for r in found])  # a spool may repeat
+        connection.execute(
+            t.upsert(connection.dialect.name, _call).on_conflict_do_nothing(index_elements=["id"]), [r["call"] for r in found]
+        )  # a spool may repeat
         connection.execute(
             update(_journal).where(_journal.c.call_id == bindparam("id")).values(result_ms=bindparam("at"), result=bindparam("what")),
             [{"id": r["call"]["id"], "at": r["call"]["ended_ms"], "what": r["call"]["disposition"]} for r in found],
@@ -131,12 +89,10 @@ def _apply(connection: Connection, rows: Mapping[str, Sequence[Row]]) -> None:
             ),
             [r["lead"] for r in found],
         )
+        made = [r["call"] for r in found if r["call"]["disposition"] != Disposition.NOT_DIALLED]  # the person noticed nothing
+        ledger.settle(connection, [{"id": c["id"], "at": c["started_ms"], "what": c["disposition"]} for c in made])
     if found := rows.get("release"):
-        connection.execute(delete(_journal).where(_journal.c.call_id == bindparam("id")), [{"id": r["id"]} for r in found])
-        connection.execute(
-            update(_lead).where(_lead.c.id == bindparam("lead"), _lead.c.state == "reserved").values(state="open"),
-            [{"lead": r["lead"]} for r in found],
-        )
+        leads.give_back(connection, found)
 
 
 def result_row(record: CallRecord, campaign_id: int, state: str, due_ms: int, tries: Mapping[str, int], why: str) -> Row:
@@ -159,13 +115,7 @@ def result_row(record: CallRecord, campaign_id: int, state: str, due_ms: int, tr
     return {"call": call, "lead": lead}
 
 
-def _ms(when: dt.datetime) -> int:
-    return round(when.timestamp() * 1000)
-
-
-def instant(ms: int) -> dt.datetime:
-    """Stored milliseconds as a date."""
-    return dt.datetime.fromtimestamp(ms / 1000, dt.UTC)
+_ms = t.ms
 
 
 class Store:
@@ -272,6 +222,14 @@ class Store:
         """Transactions written."""
         return self._writer.commits
 
+    async def work(self, work: Callable[[Connection], T]) -> T:
+        """Run *work* in a transaction of the writer: what it read stays true until it has written. StoreError when the database is away."""
+        return await self._writer.work(work)
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run *work*, which only reads, beside the writer."""
+        return await self._read(work)
+
     async def _read(self, work: Callable[[Connection], T]) -> T:
         try:
             with self._clock.hold():
@@ -356,66 +314,25 @@ class Store:
 
     async def due(self, campaign_id: int) -> list[Due]:
         """Open leads by zone."""
-
-        def work(connection: Connection) -> list[Due]:
-            rows = connection.execute(
-                select(_lead.c.zones, func.min(_lead.c.due_ms), func.count())
-                .where(_lead.c.campaign_id == campaign_id, _lead.c.state == "open")
-                .group_by(_lead.c.zones)
-            )
-            return [Due(tuple(r[0].split()), r[1], r[2]) for r in rows]
-
-        return await self._read(work)
+        return await self._read(lambda connection: leads.due(connection, campaign_id))
 
     async def reserve(
-        self, node: str, campaign_id: int, zones: Iterable[tuple[str, ...]], limit: int, make_id: Callable[[], str]
-    ) -> list[Lead]:
-        """Take up to *limit* leads that are due and in one of *zones*, and journal the intent to call each."""
-        now = _ms(self._clock.now())
+        self,
+        node: str,
+        campaign_id: int,
+        zones: Iterable[tuple[str, ...]],
+        limit: int,
+        make_id: Callable[[], str],
+        spec: CampaignSpec | None = None,
+    ) -> Taken:
+        """Take up to *limit* leads that are due, in one of *zones*, and may be called; journal the intent to call each.
+
+        *spec* says what the calls are for, and so which lists, caps and rests hold them back; without it they are service calls.
+        """
+        name, kind = (spec.name, spec.kind) if spec is not None else ("", "service")
+        asking = ledger.Asking(node, campaign_id, name, kind, _ms(self._clock.now()))
         keys = [" ".join(z) for z in zones]
-
-        def work(connection: Connection) -> list[Lead]:
-            found: list[Any] = []
-            for key in keys:
-                query = (
-                    select(_lead)
-                    .where(_lead.c.campaign_id == campaign_id, _lead.c.state == "open", _lead.c.zones == key, _lead.c.due_ms <= now)
-                    .order_by(_lead.c.due_ms, _lead.c.id)
-                    .limit(limit - len(found))
-                    .with_for_update(skip_locked=True)
-                )
-                found += connection.execute(query).fetchall()
-                if len(found) >= limit:
-                    break
-            leads = [
-                Lead(r.id, make_id(), r.raw, r.e164, r.region, r.kind, tuple(r.zones.split()), r.name, r.attempts, dict(r.tries))
-                for r in found
-            ]
-            if leads:
-                connection.execute(
-                    insert(_journal),
-                    [
-                        {
-                            "call_id": lead.call_id,
-                            "node": node,
-                            "campaign_id": campaign_id,
-                            "lead_id": lead.id,
-                            "channel": -1,
-                            "dialled": "",
-                            "intent_ms": now,
-                            "seized_ms": None,
-                            "result_ms": None,
-                            "result": None,
-                        }
-                        for lead in leads
-                    ],
-                )
-                connection.execute(
-                    update(_lead).where(_lead.c.id == bindparam("lead")).values(state="reserved"), [{"lead": lead.id} for lead in leads]
-                )
-            return leads
-
-        return await self._writer.work(work)
+        return await self._writer.work(lambda connection: leads.take(connection, asking, keys, limit, make_id))
 
     async def seized(self, call_id: str, channel: int, dialled: str) -> None:
         """Journal that the line is about to be seized; the number may be sent once this returns."""
@@ -425,9 +342,9 @@ class Store:
         """Store a finished call, see :func:`result_row`. Never fails, never loses it."""
         self._writer.keep([("result", row)])
 
-    def release(self, leads: Iterable[Lead]) -> None:
+    def release(self, given: Iterable[Lead]) -> None:
         """Give back leads that were reserved and whose number was not sent."""
-        rows: list[tuple[str, Row]] = [("release", {"id": lead.call_id, "lead": lead.id}) for lead in leads]
+        rows: list[tuple[str, Row]] = [("release", {"id": lead.call_id, "lead": lead.id}) for lead in given]
         if rows:
             self._writer.keep(rows)
 
@@ -437,20 +354,7 @@ class Store:
 
     async def recover(self, node: str) -> list[Lost]:
         """After a crash: give back leads whose number was never sent; return those whose line was seized."""
-
-        def work(connection: Connection) -> list[Lost]:
-            mine = [_journal.c.node == node, _journal.c.result_ms.is_(None)]
-            unsent = select(_journal.c.lead_id).where(*mine, _journal.c.seized_ms.is_(None))
-            connection.execute(update(_lead).where(_lead.c.id.in_(unsent), _lead.c.state == "reserved").values(state="open"))
-            connection.execute(delete(_journal).where(*mine, _journal.c.seized_ms.is_(None)))
-            rows = connection.execute(
-                select(_journal, _lead.c.raw, _lead.c.attempts, _lead.c.tries).join(_lead, _lead.c.id == _journal.c.lead_id).where(*mine)
-            )
-            return [
-                Lost(r.call_id, r.campaign_id, r.lead_id, r.channel, r.dialled, r.seized_ms, r.raw, r.attempts, dict(r.tries)) for r in rows
-            ]
-
-        return await self._writer.work(work)
+        return await self._writer.work(lambda connection: leads.recover(connection, node))
 
     async def books(self) -> Books:
         """The sums that must agree, read at one moment."""

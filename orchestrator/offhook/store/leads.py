@@ -1,0 +1,186 @@
+"""Which lead next: those that are due, screened person by person, reserved and journalled in one transaction; and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, func, select, update
+
+from offhook.contacts.policy import Effect
+from offhook.store import ledger
+from offhook.store import tables as t
+
+LOOK = 2000
+"""Most leads screened in one transaction; a list of blocked persons must not hold up the others' writes."""
+SPARE = 50
+"""Leads looked at together once some of the first were not to be had."""
+REASON = 80
+"""Characters of a reason that are kept with the lead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """A lead that is reserved for a call."""
+
+    id: int
+    call_id: str
+    raw: str
+    e164: str
+    region: str
+    kind: str
+    zones: tuple[str, ...]
+    name: str
+    attempts: int  # made before this one
+    tries: dict[str, int]
+    person: int = 0
+    reminders: tuple[str, ...] = ()  # what the checks want to be remembered: the person is on the grey list
+    agent: str = ""  # who promised to call back; empty: anyone
+    extra: dict[str, str] = field(default_factory=dict)  # other columns of the list
+
+
+class Taken(list[Lead]):
+    """The leads that were reserved, and what became of others on the way.
+
+    Attributes:
+        closed: Leads closed, for they may not be called at all.
+        held: Leads put off.
+        more: The transaction ended early; ask again.
+    """
+
+    closed = 0
+    held = 0
+    more = False
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Open leads of one set of zones."""
+
+    zones: tuple[str, ...]  # empty: not known
+    first_ms: int  # earliest time at which one is due
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A call whose line was seized before the node died, and whose result never came."""
+
+    call_id: str
+    campaign_id: int
+    lead_id: int
+    channel: int
+    dialled: str
+    seized_ms: int
+    number: str
+    attempts: int
+    tries: dict[str, int]
+
+
+def due(connection: Connection, campaign_id: int) -> list[Due]:
+    """Open leads by zone. Goes from zone to zone through the index, so that it costs the same with ten leads and ten million."""
+    found: list[Due] = []
+    mine = (t.lead.c.campaign_id == campaign_id, t.lead.c.state == "open")
+    zones = connection.execute(select(func.min(t.lead.c.zones)).where(*mine)).scalar()
+    while zones is not None:
+        first = connection.execute(select(func.min(t.lead.c.due_ms)).where(*mine, t.lead.c.zones == zones)).scalar()
+        if first is not None:
+            found.append(Due(tuple(zones.split()), first))
+        zones = connection.execute(select(func.min(t.lead.c.zones)).where(*mine, t.lead.c.zones > zones)).scalar()
+    return found
+
+
+def take(connection: Connection, asking: ledger.Asking, zones: Sequence[str], limit: int, make_id: Callable[[], str]) -> Taken:
+    """Reserve up to *limit* leads that are due and in one of *zones*, values of the column; hold or close those that may not be called."""
+    taken = Taken()
+    looked = 0
+    for key in zones:
+        while (want := limit - len(taken)) > 0:
+            rows = _candidates(connection, asking, key, max(want, SPARE) if looked else want)
+            if not rows:
+                break
+            if looked >= LOOK:
+                taken.more = True
+                return taken
+            looked += len(rows)
+            _reserve(connection, asking, rows, want, make_id, taken)
+    return taken
+
+
+def _candidates(connection: Connection, asking: ledger.Asking, zones: str, limit: int) -> Sequence[Any]:
+    query = (
+        select(t.lead)
+        .where(
+            t.lead.c.campaign_id == asking.campaign_id, t.lead.c.state == "open", t.lead.c.zones == zones, t.lead.c.due_ms <= asking.now_ms
+        )
+        .order_by(t.lead.c.due_ms, t.lead.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return connection.execute(query).fetchall()
+
+
+def _reserve(
+    connection: Connection, asking: ledger.Asking, rows: Sequence[Any], want: int, make_id: Callable[[], str], taken: Taken
+) -> None:
+    """Screen *rows* in order until *want* of them are reserved."""
+    by_call = {make_id(): row for row in rows}
+    wanted = [ledger.Wanted(call_id, r.id, r.e164, tuple(r.zones.split()), r.deadline_ms) for call_id, r in by_call.items()]
+    changes = []
+    for one in ledger.reserve(connection, asking, wanted, want):
+        row, verdict = by_call[one.wanted.call_id], one.verdict
+        change = {"lead": row.id, "to": "reserved", "due": row.due_ms, "why": row.reason}
+        if one.reserved:
+            reminders = tuple(f"{f.rule}: {f.values}" for f in verdict.findings)
+            taken.append(
+                Lead(
+                    row.id,
+                    one.wanted.call_id,
+                    row.raw,
+                    row.e164,
+                    row.region,
+                    row.kind,
+                    one.wanted.zones,
+                    row.name,
+                    row.attempts,
+                    dict(row.tries),
+                    one.person,
+                    reminders,
+                    row.agent,
+                    dict(row.extra),
+                )
+            )
+        elif verdict.effect is Effect.HOLD and verdict.until_ms is not None:
+            taken.held += 1
+            change |= {"to": "open", "due": max(verdict.until_ms, asking.now_ms + 1), "why": verdict.why[:REASON]}
+        else:
+            taken.closed += 1
+            change |= {"to": "closed", "why": verdict.why[:REASON]}
+        changes.append(change)
+    connection.execute(
+        update(t.lead)
+        .where(t.lead.c.id == bindparam("lead"))
+        .values(state=bindparam("to"), due_ms=bindparam("due"), reason=bindparam("why")),
+        changes,
+    )
+
+
+def give_back(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Leads whose number was not sent after all: *rows* hold the call's ``id`` and the ``lead``."""
+    connection.execute(delete(t.journal).where(t.journal.c.call_id == bindparam("id")), [{"id": r["id"]} for r in rows])
+    connection.execute(
+        update(t.lead).where(t.lead.c.id == bindparam("lead"), t.lead.c.state == "reserved").values(state="open"),
+        [{"lead": r["lead"]} for r in rows],
+    )
+
+
+def recover(connection: Connection, node: str) -> list[Lost]:
+    """After a crash: give back leads whose number was never sent; return those whose line was seized."""
+    mine = [t.journal.c.node == node, t.journal.c.result_ms.is_(None)]
+    unsent = select(t.journal.c.lead_id).where(*mine, t.journal.c.seized_ms.is_(None))
+    connection.execute(update(t.lead).where(t.lead.c.id.in_(unsent), t.lead.c.state == "reserved").values(state="open"))
+    connection.execute(delete(t.journal).where(*mine, t.journal.c.seized_ms.is_(None)))
+    rows = connection.execute(
+        select(t.journal, t.lead.c.raw, t.lead.c.attempts, t.lead.c.tries).join(t.lead, t.lead.c.id == t.journal.c.lead_id).where(*mine)
+    )
+    return [Lost(r.call_id, r.campaign_id, r.lead_id, r.channel, r.dialled, r.seized_ms, r.raw, r.attempts, dict(r.tries)) for r in rows]

@@ -1,0 +1,282 @@
+"""The contact ledger: check and reserve in one step, so that two campaigns, two nodes or two departments can never both pass a cap.
+
+A reservation is the journal's row of an attempt without a result; it names the person. While there is one, every other attempt at the
+person is held. So whoever checks finds everything that counts in the ledger, and needs no guess about calls that are still open. The result
+turns the reservation into a row of the ledger, giving a lead back removes it, and after a crash it stands until the node that made it
+is back: nobody calls the person meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, cast, func, insert, literal, or_, select, text
+
+from offhook.contacts.policy import DAY_S, ContactPolicy, Effect
+from offhook.contacts.screen import ALLOWED, NOBODY, Ask, Entry, OnList, Person, Verdict, screen
+from offhook.store import tables as t
+from offhook.store.tables import digits
+
+_LOCKS = text("SELECT pg_advisory_xact_lock(person) FROM unnest(CAST(:persons AS bigint[])) AS person")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A call that is to be reserved."""
+
+    call_id: str
+    lead_id: int
+    e164: str
+    zones: tuple[str, ...]
+    deadline_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who asks, and when: the same for a whole batch."""
+
+    node: str
+    campaign_id: int
+    campaign: str
+    kind: str
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What became of one wanted call."""
+
+    wanted: Wanted
+    person: int
+    verdict: Verdict
+    policy: int  # version
+
+    @property
+    def reserved(self) -> bool:
+        """May it be made? Its journal row is written then."""
+        return self.verdict.effect in (Effect.PASS, Effect.REMIND)
+
+
+def policy_in_force(connection: Connection) -> tuple[int, ContactPolicy]:
+    """The newest version, 0 and the default when none was ever set."""
+    row = connection.execute(select(t.policy.c.version, t.policy.c.spec).order_by(t.policy.c.version.desc()).limit(1)).first()
+    return (0, _DEFAULT) if row is None else (row.version, _parsed(row.version, row.spec))
+
+
+_DEFAULT = ContactPolicy()
+_known: dict[int, tuple[object, ContactPolicy]] = {}
+
+
+def _parsed(version: int, spec: Mapping[str, Any]) -> ContactPolicy:
+    """Parsing costs more than reading, and a batch of one call is common: the last text of each version is remembered."""
+    known = _known.get(version)
+    if known is None or known[0] != spec:
+        known = _known[version] = (spec, ContactPolicy.model_validate(spec))
+    return known[1]
+
+
+def contacts_of(connection: Connection, numbers: Iterable[str]) -> dict[str, int]:
+    """Persons of the numbers that belong to a contact."""
+    query = select(t.contact_number.c.e164, -t.contact_number.c.contact_id).where(
+        t.among(connection, t.contact_number.c.e164, list(numbers))
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def person_of(connection: Connection, e164: str) -> int:
+    """One number's person."""
+    return contacts_of(connection, [e164]).get(e164) or digits(e164)
+
+
+def lock(connection: Connection, persons: Iterable[int]) -> None:
+    """Nobody else checks these persons until this transaction ends. SQLite's writer has the whole database already."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(_LOCKS, {"persons": sorted(set(persons))})  # always in one order, so that nobody waits in a ring
+
+
+def known_of(
+    connection: Connection, policy: ContactPolicy, keys: Mapping[int, set[int]], now_ms: int, everything: bool = True
+) -> dict[int, Person]:
+    """What the database knows of persons; those of whom nothing is known are left out.
+
+    Args:
+        connection: In a transaction that holds their locks, if the answer is to be acted on.
+        policy: Says how far back to look.
+        keys: Persons, each with the digits of its numbers in question: lists may name either.
+        now_ms: The present.
+        everything: False leaves out the history of persons whom no cap and no rest of the policy can hold back.
+    """
+    found: dict[int, Person] = {}
+    persons = list(keys)
+    # The open attempts first: a result moves from the journal to the ledger in one commit, so what is not open now is in the ledger by
+    # the next statement. The other way round it could be missed in both.
+    began = select(t.journal.c.person, t.journal.c.intent_ms).where(
+        t.journal.c.result_ms.is_(None), t.among(connection, t.journal.c.person, persons)
+    )
+    for person, since in connection.execute(began):
+        found.setdefault(person, Person()).open_since_ms = since
+    counts = persons if everything else _near(connection, policy, persons, now_ms)
+    if counts:
+        history = select(t.ledger.c.person, t.ledger.c.at_ms, t.ledger.c.number, t.ledger.c.kind, t.ledger.c.result)
+        history = history.where(t.among(connection, t.ledger.c.person, counts), *_recent(policy, now_ms))
+        entries: dict[int, list[Entry]] = {}
+        for past in connection.execute(history).all():
+            entries.setdefault(past[0], []).append(Entry._make(past[1:]))
+        for person, its in entries.items():
+            found.setdefault(person, Person()).entries = its
+    whose = {key: person for person, numbers in keys.items() for key in (person, *numbers)}
+    lists: dict[int, list[OnList]] = {}
+    for row in connection.execute(select(t.listed).where(t.among(connection, t.listed.c.person, list(whose))).order_by(t.listed.c.id)):
+        on = OnList(row.list, row.category, row.reason, tuple(row.kinds.split()), row.campaign, row.from_ms, row.until_ms)
+        lists.setdefault(whose[row.person], []).append(on)
+    for person, on_lists in lists.items():
+        found.setdefault(person, Person()).listed = on_lists
+    if everything or policy.consent or any(cap.levels for cap in policy.caps):
+        contacts = [-person for person in persons if person < 0]
+        rows = select(t.contact.c.id, t.contact.c.level, t.contact.c.consent).where(t.among(connection, t.contact.c.id, contacts))
+        for contact, level, consent in connection.execute(rows) if contacts else ():
+            known = found.setdefault(-contact, Person())
+            known.level, known.consent = level, consent
+    return found
+
+
+def _recent(policy: ContactPolicy, now_ms: int) -> list[ColumnElement[bool]]:
+    horizon = policy.horizon_s()
+    return [] if horizon is None else [t.ledger.c.at_ms > now_ms - round(horizon * 1000)]
+
+
+def _near(connection: Connection, policy: ContactPolicy, persons: Sequence[int], now_ms: int) -> list[int]:
+    """Persons whom a cap or a rest may hold back: the database counts, and most persons need not be looked at closer."""
+    row = t.ledger.c
+    reached: list[ColumnElement[bool]] = []
+    for cap in policy.caps:
+        counted: list[ColumnElement[bool]] = [row.result.in_(cap.results)] if cap.results else []
+        window_s = 2 * DAY_S if cap.part_of_day else cap.window_s  # no part of a day is longer
+        if window_s is not None:
+            counted.append(row.at_ms > now_ms - round(window_s * 1000))
+        reached.append(func.count().filter(*counted) >= cap.attempts if counted else func.count() >= cap.attempts)
+    for rest in policy.rests:
+        reached.append(func.count().filter(row.result.in_(rest.after), row.at_ms > now_ms - round(rest.rest_s * 1000)) > 0)
+    if not reached:
+        return []
+    query = (
+        select(row.person)
+        .where(t.among(connection, row.person, persons), *_recent(policy, now_ms))
+        .group_by(row.person)
+        .having(or_(*reached))
+    )
+    return list(connection.execute(query).scalars())
+
+
+def check(connection: Connection, asking: Asking, wanted: Sequence[Wanted]) -> list[Checked]:
+    """Judge a batch without reserving anything."""
+    return _judge(connection, asking, wanted, reserving=False)
+
+
+def reserve(connection: Connection, asking: Asking, wanted: Sequence[Wanted], most: int | None = None) -> list[Checked]:
+    """Judge a batch in order, and journal the intent to make each call that may be made; after *most* of them the rest is left alone."""
+    checked = _judge(connection, asking, wanted, reserving=True, most=most)
+    rows = [
+        {
+            "call_id": one.wanted.call_id,
+            "node": asking.node,
+            "campaign_id": asking.campaign_id,
+            "lead_id": one.wanted.lead_id,
+            "channel": -1,
+            "dialled": "",
+            "intent_ms": asking.now_ms,
+            "person": one.person,
+            "policy": one.policy,
+            "screen": [finding.as_list() for finding in one.verdict.findings] or None,
+        }
+        for one in checked
+        if one.reserved
+    ]
+    if rows:
+        connection.execute(insert(t.journal), rows)
+    return checked
+
+
+def _judge(connection: Connection, asking: Asking, wanted: Sequence[Wanted], reserving: bool, most: int | None = None) -> list[Checked]:
+    version, policy = policy_in_force(connection)
+    contacts = contacts_of(connection, {one.e164 for one in wanted})
+    numbers = [digits(one.e164) for one in wanted]
+    persons = [contacts.get(one.e164, number) for one, number in zip(wanted, numbers, strict=True)]
+    keys: dict[int, set[int]] = {}
+    for person, number in zip(persons, numbers, strict=True):
+        keys.setdefault(person, set()).add(number)
+    if reserving:
+        lock(connection, keys)
+    known = known_of(connection, policy, keys, asking.now_ms, everything=False)
+    held: set[int] = set()  # reserved by an earlier call of this batch
+    checked = []
+    for one, person, number in zip(wanted, persons, numbers, strict=True):
+        facts = known.get(person)
+        if person in held:
+            facts = facts or Person()
+            facts.open_since_ms = asking.now_ms
+        verdict = ALLOWED
+        if facts is not None or policy.consent or one.deadline_ms is not None:
+            ask = Ask(number, one.zones, asking.kind, asking.campaign, asking.now_ms, one.deadline_ms)
+            verdict = screen(policy, ask, facts or NOBODY)
+        result = Checked(one, person, verdict, version)
+        checked.append(result)
+        if reserving and result.reserved:
+            held.add(person)
+            if len(held) == most:
+                break
+    return checked
+
+
+def settle(connection: Connection, results: Sequence[Mapping[str, Any]]) -> None:
+    """Turn reservations into rows of the ledger.
+
+    Args:
+        connection: In the transaction that gives the journal its results.
+        results: ``id`` of the call, ``at`` when it began (ms) and ``what`` became of it. A repeated one changes nothing.
+    """
+    kind = t.campaign.c.spec["kind"].as_string()
+    department = t.campaign.c.spec["department"].as_string()
+    rows = (
+        select(
+            t.journal.c.person,
+            cast(bindparam("at"), BigInteger),
+            t.journal.c.campaign_id,
+            cast(func.replace(t.lead.c.e164, "+", ""), BigInteger),
+            func.coalesce(kind, literal("service")),
+            func.coalesce(department, literal("")),
+            bindparam("what"),
+        )
+        .join(t.campaign, t.campaign.c.id == t.journal.c.campaign_id)
+        .join(t.lead, t.lead.c.id == t.journal.c.lead_id)
+        .where(t.journal.c.call_id == bindparam("id"), t.journal.c.person != 0)
+    )
+    columns = ["person", "at_ms", "campaign_id", "number", "kind", "department", "result"]
+    statement = t.upsert(connection.dialect.name, t.ledger).from_select(columns, rows).on_conflict_do_nothing()
+    if results:
+        connection.execute(statement, list(results))
+
+
+def note(
+    connection: Connection, e164: str, at_ms: int, result: str, kind: str = "service", department: str = "", campaign_id: int = 0
+) -> None:
+    """Enter a contact that was no call of ours, or what a person said: an SMS, a visit, a refusal."""
+    row = {
+        "person": person_of(connection, e164),
+        "at_ms": at_ms,
+        "campaign_id": campaign_id,
+        "number": digits(e164),
+        "kind": kind,
+        "department": department,
+        "result": result,
+    }
+    connection.execute(t.upsert(connection.dialect.name, t.ledger).values(row).on_conflict_do_nothing())
+
+
+def set_policy(connection: Connection, policy: ContactPolicy, now_ms: int) -> int:
+    """A new version; it holds from the next check on. Returns its number."""
+    key = connection.execute(insert(t.policy).values(at_ms=now_ms, spec=policy.model_dump(mode="json"))).inserted_primary_key
+    assert key is not None
+    return int(key[0])

@@ -1,0 +1,63 @@
+"""The tables as SQL expressions take them, and the odds and ends that every part of the store needs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Collection
+from typing import Any, cast
+
+from sqlalchemy import BigInteger, ColumnElement, Connection, String, Table, bindparam, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from offhook.store import contact_models as persons
+from offhook.store import models
+
+
+def _table(model: type[models.Base]) -> Table:
+    return cast(Table, model.__table__)
+
+
+campaign = _table(models.CampaignRow)
+lead = _table(models.LeadRow)
+journal = _table(models.JournalRow)
+call = _table(models.CallRow)
+import_report = _table(models.ImportRow)
+reject = _table(models.RejectRow)
+staged = _table(models.StagedRow)
+contact = _table(persons.ContactRow)
+contact_number = _table(persons.ContactNumberRow)
+listed = _table(persons.ListedRow)
+ledger = _table(persons.LedgerRow)
+suppression = _table(persons.SuppressionRow)
+policy = _table(persons.PolicyRow)
+
+
+def upsert(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that can say what to do on a conflict."""
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+
+
+def ms(when: dt.datetime) -> int:
+    """A date as it is stored."""
+    return round(when.timestamp() * 1000)
+
+
+def instant(stored_ms: int) -> dt.datetime:
+    """Stored milliseconds as a date."""
+    return dt.datetime.fromtimestamp(stored_ms / 1000, dt.UTC)
+
+
+def digits(e164: str) -> int:
+    """A number as the ledger and the lists keep it."""
+    return int(e164.removeprefix("+"))
+
+
+def among(connection: Connection, column: ColumnElement[Any], values: Collection[int] | Collection[str]) -> ColumnElement[bool]:
+    """``column IN values`` with one parameter however many values there are, so that the statement is compiled once."""
+    given = list(values)
+    if connection.dialect.name == "postgresql":
+        kind = BigInteger if given and isinstance(given[0], int) else String
+        return column == func.any(bindparam(None, given, type_=postgresql.ARRAY(kind())))
+    each = func.json_each(bindparam(None, json.dumps(given), type_=String())).table_valued("value")
+    return column.in_(select(each.c.value))
