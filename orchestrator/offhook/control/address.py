@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from offhook.errors import ConfigError
+
 UNIX_PATH_BYTES = 107
 """Longest path of a Unix socket in bytes: ``sun_path`` of unix(7) less its closing NUL."""
 
@@ -100,6 +102,25 @@ def parse_address(url: str) -> Address:
         username=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
     )
+
+
+def broker_address(url: str, user: str, password_file: Path | None, place: str) -> Address:
+    """The broker at *url*, with the user and the password that the settings name beside it.
+
+    Raises:
+        ConfigError: The URL is wrong, or the password file cannot be read; the text begins with *place*.
+    """
+    try:
+        address = parse_address(url)
+    except AddressError as wrong:
+        raise ConfigError(f"{place} url: {wrong}") from None
+    password = address.password
+    if password_file is not None:
+        try:
+            password = password_file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
+        except (OSError, UnicodeDecodeError) as wrong:
+            raise ConfigError(f"{place} password_file {password_file}: {getattr(wrong, 'strerror', None) or 'not UTF-8 text'}") from None
+    return Address(address.host, address.port, address.tls, user or address.username, password)
 
 
 def _masked(url: str) -> str:

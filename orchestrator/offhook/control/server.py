@@ -23,13 +23,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from offhook import __version__
-from offhook.control.address import Address, AddressError, parse_address
+from offhook.control.address import Address, broker_address
 from offhook.control.broker import Broker, BrokerOptions
 from offhook.control.bus import Bus, Incoming, Lane, Outgoing, TlsFiles, check_topic
 from offhook.control.envelope import CloudEvent, CommandDone, ErrorCode, ErrorInfo, NodeStatus, Reply, read_arguments, refusal
 from offhook.control.topics import Topics
 from offhook.control.verbs import VERBS, Verb
-from offhook.errors import ConfigError, OffhookError
+from offhook.errors import OffhookError
 from offhook.messages import CallChanged, CallEnded, CallStarted, CampaignChanged, NodeAlarm, NodeEvent, NodeHealth, SpanChanged
 from offhook.service import Service
 
@@ -392,19 +392,7 @@ def external_address(settings: ControlSettings) -> Address:
     Raises:
         ConfigError: The URL is wrong, or the password file cannot be read.
     """
-    try:
-        address = parse_address(settings.url)
-    except AddressError as wrong:
-        raise ConfigError(f"[control] url: {wrong}") from None
-    username, password = settings.user or address.username, address.password
-    if settings.password_file is not None:
-        try:
-            password = settings.password_file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
-        except (OSError, UnicodeDecodeError) as wrong:
-            raise ConfigError(
-                f"[control] password_file {settings.password_file}: {getattr(wrong, 'strerror', None) or 'not UTF-8 text'}"
-            ) from None
-    return Address(address.host, address.port, address.tls, username, password)
+    return broker_address(settings.url, settings.user, settings.password_file, "[control]")
 
 
 def next_boot(data_dir: Path) -> int:

@@ -47,13 +47,14 @@ class ListedRow(Base):
     """A person on the red, black or grey list, or who does not want to be disturbed."""
 
     __tablename__ = "listed"
-    __table_args__ = (UniqueConstraint("person", "list", "category", name="uq_listed"),)
+    __table_args__ = (UniqueConstraint("person", "list", "category", "campaign", name="uq_listed"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
     person: Mapped[int] = mapped_column(BigInteger)
     list: Mapped[str] = mapped_column(String(8))  # red, black, grey, dnd
     category: Mapped[str] = mapped_column(String(40))
     number: Mapped[str] = mapped_column(String(24))  # as it was entered, E.164; empty when a contact was meant
+    scope: Mapped[str] = mapped_column(String(8), server_default="person")  # number: the person's other numbers are not concerned
     kinds: Mapped[str] = mapped_column(String(120))  # kinds of call, blank between them; empty: all
     campaign: Mapped[str] = mapped_column(String(63))  # of one campaign only; empty: all
     reason: Mapped[str] = mapped_column(String(200))

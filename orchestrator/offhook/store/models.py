@@ -130,6 +130,16 @@ class LabelRow(Base):
     at_ms: Mapped[int] = mapped_column(BigInteger)
 
 
+class OutboxRow(Base):
+    """A result that a feed has not taken yet."""
+
+    __tablename__ = "outbox"
+
+    feed: Mapped[str] = mapped_column(String(31), primary_key=True)
+    call_id: Mapped[str] = mapped_column(String(36), primary_key=True)  # grows with time: the oldest come first
+    at_ms: Mapped[int] = mapped_column(BigInteger)
+
+
 class ImportRow(Base):
     """A list that was imported."""
 

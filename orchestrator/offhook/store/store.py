@@ -21,7 +21,7 @@ from offhook.evidence import packed, unpacked
 from offhook.lists import Row as ListRow
 from offhook.messages import CallFact, CallRecord, CampaignSpec, ImportProblem, ImportReport, Wanted
 from offhook.reconcile import Books
-from offhook.store import leads, ledger
+from offhook.store import leads, ledger, outbox
 from offhook.store import tables as t
 from offhook.store.leads import Due, Lead, Lost, Taken
 from offhook.store.schema import upgrade
@@ -72,6 +72,7 @@ def _apply(connection: Connection, rows: Mapping[str, Sequence[Row]]) -> None:
         connection.execute(
             t.upsert(connection.dialect.name, _call).on_conflict_do_nothing(index_elements=["id"]), [r["call"] for r in found]
         )  # a spool may repeat
+        outbox.queue(connection, found)
         connection.execute(
             update(_journal).where(_journal.c.call_id == bindparam("id")).values(result_ms=bindparam("at"), result=bindparam("what")),
             [{"id": r["call"]["id"], "at": r["call"]["ended_ms"], "what": r["call"]["disposition"]} for r in found],
@@ -112,7 +113,7 @@ def result_row(record: CallRecord, campaign_id: int, state: str, due_ms: int, tr
         "what": call["disposition"],
         "why": why,
     }
-    return {"call": call, "lead": lead}
+    return {"call": call, "lead": lead, "campaign": record.campaign}
 
 
 _ms = t.ms
@@ -127,6 +128,7 @@ class Store:
         self._clock = clock
         self._task: asyncio.Task[None] | None = None
         self.on_status: Callable[[StoreStatus, str], None] = lambda status, reason: None
+        self.feeds_of: Callable[[str], Sequence[str]] = lambda campaign: ()  # feeds that get the results of a campaign
 
     @classmethod
     async def open(
@@ -340,7 +342,7 @@ class Store:
 
     def result(self, row: Row) -> None:
         """Store a finished call, see :func:`result_row`. Never fails, never loses it."""
-        self._writer.keep([("result", row)])
+        self._writer.keep([("result", {**row, "feeds": list(self.feeds_of(row["campaign"]))})])
 
     def release(self, given: Iterable[Lead]) -> None:
         """Give back leads that were reserved and whose number was not sent."""
@@ -391,7 +393,7 @@ class Store:
             query = select(*columns, _campaign.c.name.label("campaign")).join(_campaign, _campaign.c.id == _call.c.campaign_id)
             if campaign is not None:
                 query = query.where(_campaign.c.name == campaign)
-            return [_record(r) for r in connection.execute(query.order_by(_call.c.id.desc()).limit(limit))]
+            return [record_of(r) for r in connection.execute(query.order_by(_call.c.id.desc()).limit(limit))]
 
         return await self._read(work)
 
@@ -404,7 +406,7 @@ class Store:
         while True:
 
             def work(connection: Connection, after: str = last) -> list[CallRecord]:
-                return [_record(r) for r in connection.execute(query.where(_call.c.id > after))]
+                return [record_of(r) for r in connection.execute(query.where(_call.c.id > after))]
 
             found = await self._read(work)
             if found:
@@ -419,7 +421,7 @@ class Store:
         def work(connection: Connection) -> CallRecord | None:
             query = select(_call, _campaign.c.name.label("campaign")).join(_campaign, _campaign.c.id == _call.c.campaign_id)
             row = connection.execute(query.where(_call.c.id == call_id)).one_or_none()
-            return None if row is None else _record(row, tuple(unpacked(line) for line in row.evidence))
+            return None if row is None else record_of(row, tuple(unpacked(line) for line in row.evidence))
 
         return await self._read(work)
 
@@ -536,7 +538,8 @@ class Store:
         return await self._read(work)
 
 
-def _record(row: Any, evidence: tuple[CallFact, ...] = ()) -> CallRecord:
+def record_of(row: Any, evidence: tuple[CallFact, ...] = ()) -> CallRecord:
+    """A call's row, with the campaign's name, as a record."""
     values = dict(row._mapping)
     values["started"], values["ended"] = instant(values.pop("started_ms")), instant(values.pop("ended_ms"))
     values.pop("campaign_id")

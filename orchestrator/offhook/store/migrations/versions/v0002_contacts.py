@@ -46,6 +46,7 @@ def upgrade() -> None:
         sa.Column("list", sa.String(length=8), nullable=False),
         sa.Column("category", sa.String(length=40), nullable=False),
         sa.Column("number", sa.String(length=24), nullable=False),
+        sa.Column("scope", sa.String(length=8), server_default="person", nullable=False),
         sa.Column("kinds", sa.String(length=120), nullable=False),
         sa.Column("campaign", sa.String(length=63), nullable=False),
         sa.Column("reason", sa.String(length=200), nullable=False),
@@ -54,7 +55,7 @@ def upgrade() -> None:
         sa.Column("until_ms", sa.BigInteger(), nullable=True),
         sa.Column("added_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("person", "list", "category", name="uq_listed"),
+        sa.UniqueConstraint("person", "list", "category", "campaign", name="uq_listed"),
     )
     op.create_table(
         "ledger",
