@@ -67,6 +67,53 @@ class Party(StrEnum):
     DRIVER = "driver"
 
 
+class NumberType(IntEnum):
+    """Nature of address, Q.931 type of number."""
+
+    UNKNOWN = 0
+    INTERNATIONAL = 1
+    NATIONAL = 2
+    NETWORK = 3
+    SUBSCRIBER = 4
+    ABBREVIATED = 6
+
+
+class NumberPlan(IntEnum):
+    """Numbering plan."""
+
+    UNKNOWN = 0
+    ISDN = 1
+    NATIONAL = 8
+    PRIVATE = 9
+
+
+class Presentation(IntEnum):
+    """May the callee see the calling number?"""
+
+    ALLOWED = 0
+    RESTRICTED = 1
+    UNAVAILABLE = 2
+
+
+class Screening(IntEnum):
+    """Who vouches for the calling number."""
+
+    USER_NOT_SCREENED = 0
+    USER_PASSED = 1
+    USER_FAILED = 2
+    NETWORK = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """How a number is labelled in the signalling (S07); the last two mean something for calling numbers only."""
+
+    type: NumberType = NumberType.NATIONAL
+    plan: NumberPlan = NumberPlan.ISDN
+    presentation: Presentation = Presentation.ALLOWED
+    screening: Screening = Screening.USER_NOT_SCREENED
+
+
 # -- commands ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -79,12 +126,18 @@ class Dial:
         channel: B-channel, 0 to ``channels - 1``.
         called: Digits to send, with an optional leading ``+``.
         calling: Calling number to present, empty for none.
+        called_as: Attributes of the called number; a leading ``+`` makes its type international.
+        calling_as: Attributes of the calling number.
+        overlap: Send so many digits first and the rest one by one when the exchange asks for them (S06); 0: all at once.
     """
 
     channel: int
     call_id: str
     called: str
     calling: str = ""
+    called_as: Attributes = Attributes()
+    calling_as: Attributes = Attributes()
+    overlap: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,11 +241,12 @@ class Ringing:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The signalling system says that the callee answered."""
+    """The signalling system says that the callee answered; *connected* is who that is, if it tells."""
 
     at: Stamp
     channel: int
     call_id: str
+    connected: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +280,17 @@ class Digit:
     digit: str
 
 
-Event = Link | Offered | Proceeding | Progress | Ringing | Answered | Cleared | Alarm | Digit
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """A message of the signalling system on its way, for the trace of a call (S12): ``"sent SETUP"``."""
+
+    at: Stamp
+    channel: int
+    call_id: str
+    text: str
+
+
+Event = Link | Offered | Proceeding | Progress | Ringing | Answered | Cleared | Alarm | Digit | Traced
 
 
 class Driver(Protocol):

@@ -154,6 +154,10 @@ class PlannedDriver(abc.ABC):
         """Address of the ``oh_media``, None without audio. Valid until :meth:`close` returns."""
         return None if self._card is None else self._card.media
 
+    def tick(self) -> int:
+        """Number of the media tick that comes next; 0 without audio."""
+        return 0 if self._card is None else self._card.now()
+
     async def start(self, on_event: Callable[[Event], None]) -> None:
         """Bring all spans up; a ``Link`` for each follows."""
         self._loop = asyncio.get_running_loop()
@@ -391,7 +395,7 @@ class PlannedDriver(abc.ABC):
         return self._loop
 
     def _stamp(self) -> Stamp:
-        return Stamp(self._running().time(), 0 if self._card is None else self._card.now())
+        return Stamp(self._running().time(), self.tick())
 
     def _report(self, event: Event) -> None:
         self._on_event(event)

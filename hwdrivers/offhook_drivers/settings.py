@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from .exchange import PriSimulator
 from .replay import Recording, Replay
 from .scenario import Scenario
 from .simulator import MAX_SPANS, Simulator
@@ -24,6 +25,14 @@ class SimulatorSettings(BaseModel):
     audio: bool = Field(True, description="False runs the signalling alone.")
     seed: int | None = Field(None, ge=0, description="Replaces the scenario's seed.")
     capture_s: float = Field(0.0, ge=0, le=120, description="Seconds kept of what we send after a machine's beep, per channel.")
+    signalling: Literal["direct", "pri"] = Field("direct", description="pri: calls cross real Q.931 between two offhook-prid daemons.")
+    trace: bool = Field(False, description="With signalling pri: keep every Q.931 message with its call.")
+
+    @model_validator(mode="after")
+    def _pri_has_a_clock(self) -> SimulatorSettings:
+        if self.signalling == "pri" and not self.realtime:
+            raise ValueError('signalling "pri" runs in real time: set realtime = true or signalling = "direct"')
+        return self
 
 
 class ReplaySettings(BaseModel):
@@ -38,12 +47,13 @@ class ReplaySettings(BaseModel):
     realtime: bool = Field(True, description="Ticks follow the clock; false: virtual time.")
 
 
-def open_driver(settings: SimulatorSettings | ReplaySettings, folder: Path | None = None) -> Simulator | Replay:
+def open_driver(settings: SimulatorSettings | ReplaySettings, folder: Path | None = None) -> Simulator | PriSimulator | Replay:
     """Make the driver that *settings* describe; paths in them are relative to *folder* (None: the working directory).
 
     Raises:
         ScenarioError: The scenario cannot be used.
         ClipError: A recording cannot be used.
+        PriError: The signalling daemon is missing.
         ValueError: Values that do not go together.
     """
     base = folder or Path()
@@ -52,7 +62,7 @@ def open_driver(settings: SimulatorSettings | ReplaySettings, folder: Path | Non
         return Replay(recordings, pick=settings.pick, channels=settings.channels, realtime=settings.realtime)
     is_file = settings.scenario.endswith(".toml") or "/" in settings.scenario
     scenario = Scenario.load(base / settings.scenario) if is_file else Scenario.builtin(settings.scenario)
-    return Simulator(
+    simulator = Simulator(
         scenario,
         spans=settings.spans,
         realtime=settings.realtime,
@@ -60,3 +70,4 @@ def open_driver(settings: SimulatorSettings | ReplaySettings, folder: Path | Non
         seed=settings.seed,
         capture_s=settings.capture_s,
     )
+    return PriSimulator(simulator, trace=settings.trace) if settings.signalling == "pri" else simulator

@@ -53,6 +53,7 @@ class Simulator(PlannedDriver):
             raise ValueError(f"capture_s is {capture_s:g}: choose 0 to 120")
         self.scenario = scenario if scenario is not None else Scenario.builtin("cn")
         self.seed = self.scenario.seed if seed is None else seed
+        self.realtime = realtime
         self._attempts: dict[int, int] = {}
         self._before: dict[int, int] = {}  # the generation before: forgotten whole, for a table that turns over piece by piece grows
         channels = spans * CHANNELS_PER_SPAN

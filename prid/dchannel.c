@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "dchannel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+/* The few requests of DAHDI that a D-channel needs; numbers as seen on x86-64 and aarch64. */
+#define DAHDI_SPECIFY     0x4004da26u
+#define DAHDI_SET_BUFINFO 0x4018da1bu
+#define DAHDI_GETEVENT    0x8004da08u
+#define DAHDI_ELAST       500 /* errno while an event is queued */
+#define EVENT_ALARM       4
+#define EVENT_NOALARM     5
+#define EVENT_REMOVED     20
+#define ALARM_RED         8
+
+#define FRAME_BUFFERS 32
+#define FRAME_OCTETS  1024
+
+static int open_dahdi(struct dchannel *d, char *why, size_t why_size) {
+    static const char device[] = "/dev/dahdi/channel";
+    d->fd = open(device, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (d->fd < 0) {
+        snprintf(why, why_size, "%s: %s; load the card's driver and run dahdi_cfg", device, strerror(errno));
+        return -1;
+    }
+    int channel = d->dahdi;
+    /* txpolicy, rxpolicy, numbufs, bufsize, readbufs, writebufs */
+    int32_t buffers[6] = {0, 0, FRAME_BUFFERS, FRAME_OCTETS, 0, 0};
+    if (ioctl(d->fd, DAHDI_SPECIFY, &channel) < 0)
+        snprintf(why, why_size, "DAHDI channel %d: %s; %s", channel, strerror(errno),
+                 errno == EBUSY ? "another program holds it" : "it must be a dchan= of system.conf");
+    else if (ioctl(d->fd, DAHDI_SET_BUFINFO, buffers) < 0)
+        snprintf(why, why_size, "DAHDI channel %d: buffers refused: %s", channel, strerror(errno));
+    else
+        return 0;
+    close(d->fd);
+    d->fd = -1;
+    return -1;
+}
+
+int dchannel_open(struct dchannel *d, const char *text, char *why, size_t why_size) {
+    char *end = NULL;
+    d->fd = -1;
+    d->dahdi = 0;
+    if (strncmp(text, "dahdi:", 6) == 0) {
+        long number = strtol(text + 6, &end, 10);
+        if (text[6] != '\0' && *end == '\0' && number >= 1 && number <= 65535) {
+            d->dahdi = (int)number;
+            return open_dahdi(d, why, why_size);
+        }
+    } else if (strncmp(text, "fd:", 3) == 0) {
+        long number = strtol(text + 3, &end, 10);
+        if (text[3] != '\0' && *end == '\0' && number >= 3 && number <= 65535) {
+            int flags = fcntl((int)number, F_GETFL);
+            if (flags < 0 || fcntl((int)number, F_SETFL, flags | O_NONBLOCK) < 0) {
+                snprintf(why, why_size, "D-channel %s: %s", text, strerror(errno));
+                return -1;
+            }
+            d->fd = (int)number;
+            return 0;
+        }
+    }
+    snprintf(why, why_size, "D-channel '%s': write dahdi:16 or fd:5", text);
+    return -1;
+}
+
+int dchannel_read(struct dchannel *d, uint8_t *octets, size_t room) {
+    ssize_t got = read(d->fd, octets, room);
+    if (got > 0)
+        return (int)got;
+    if (got == 0)
+        return d->dahdi ? DCHANNEL_NOTHING : DCHANNEL_GONE;
+    if (errno == EAGAIN || errno == EINTR)
+        return DCHANNEL_NOTHING;
+    if (d->dahdi && errno == DAHDI_ELAST)
+        return DCHANNEL_EVENT;
+    return DCHANNEL_GONE;
+}
+
+int dchannel_write(struct dchannel *d, const uint8_t *octets, size_t count) {
+    return write(d->fd, octets, count) == (ssize_t)count ? (int)count : -1;
+}
+
+int dchannel_event(struct dchannel *d) {
+    int event = 0;
+    if (ioctl(d->fd, DAHDI_GETEVENT, &event) < 0)
+        return -1;
+    if (event == EVENT_NOALARM)
+        return 0;
+    return event == EVENT_ALARM || event == EVENT_REMOVED ? ALARM_RED : -1;
+}
+
+void dchannel_close(struct dchannel *d) {
+    if (d->fd >= 0)
+        close(d->fd);
+    d->fd = -1;
+}
