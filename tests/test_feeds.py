@@ -21,7 +21,10 @@ from pydantic import ValidationError
 from offhook.clock import loop_clock, run_virtual
 from offhook.disposition import Disposition
 from offhook.errors import ListError
-from offhook.feeds import Delivery, FeedSettings, FolderFeed, QueryFeed, SinkError, open_sink
+from offhook.feeds.incoming import FolderFeed, QueryFeed
+from offhook.feeds.outgoing import Delivery
+from offhook.feeds.settings import FeedSettings
+from offhook.feeds.sinks import SinkError, open_sink
 from offhook.messages import CallRecord, ImportReport
 
 NOON = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)

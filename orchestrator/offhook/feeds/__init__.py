@@ -1,30 +1,3 @@
 """Lists that come by themselves and results that go back: watched folders, queries of other databases, and results out to files, tables,
 webhooks and MQTT, delivered once the store has them (L13, L14, L15, L22, D31).
 """
-
-from __future__ import annotations
-
-from collections.abc import Callable
-from pathlib import Path
-
-from offhook.clock import Clock
-from offhook.feeds.incoming import FolderFeed, Importer, QueryFeed
-from offhook.feeds.outgoing import Delivery, Outbox, feeds_of
-from offhook.feeds.settings import FeedSettings
-from offhook.feeds.sinks import Sink, SinkError, open_sink
-from offhook.store import Store
-
-__all__ = ["Delivery", "FeedSettings", "FolderFeed", "Outbox", "QueryFeed", "Sink", "SinkError", "open_feeds", "open_sink"]
-
-
-def open_feeds(
-    settings: FeedSettings, importer: Importer, store: Store, clock: Clock, folder: Path, complain: Callable[[str], None]
-) -> list[FolderFeed | QueryFeed | Delivery]:
-    """All feeds of the settings, to be run as tasks; from now on the store queues results for those that go out."""
-    store.feeds_of = feeds_of(settings.result)
-    queue = Outbox(store)
-    return [
-        *(FolderFeed(one, importer, clock, complain) for one in settings.folder),
-        *(QueryFeed(one, importer, clock, folder, complain) for one in settings.query),
-        *(Delivery(one, queue, complain) for one in settings.result),
-    ]
