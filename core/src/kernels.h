@@ -24,7 +24,7 @@ enum { OH_BAND_LOW, OH_BAND_ROW, OH_BAND_MID, OH_BAND_COL, OH_BAND_HIGH, OH_BAND
 
 /* One spectrum of sixteen channels. Powers are relative to 0 dBm0; a steady sine puts all of its power into the five bins around it. */
 struct oh_spectrum {
-    float p[OH_BINS][OH_LANES];
+    _Alignas(64) float p[OH_BINS][OH_LANES];
     float total[OH_LANES];              /* bins OH_BIN_LOW to OH_BIN_TOP */
     float low[OH_LANES];                /* bins below: DC and hum */
     float band[OH_BANDS][OH_LANES];     /* largest sum of three neighbouring bins in the band */

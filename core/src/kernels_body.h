@@ -87,48 +87,61 @@ INLINE vi pick_int(vm mask, vi a, vi b) {
 /* G.711 is a float of 3 bits of exponent and 4 of mantissa. In A-law the lowest segment is linear, which is just what a number below
  * the normal range is: with its bits put in place an octet is a half-precision float of the sample times OH_TINY, exactly. u-law is
  * shifted by 132 and has no linear segment. Where the processor cannot read half floats the bits of whole ones are built. */
-#if OH_VEC == 16 && defined(__x86_64__)
+#if OH_VEC >= 8 && defined(__x86_64__)
 #define OH_HALF 1
+#define OH_TINY (1.0f / (1 << 22))
+
+#if OH_VEC == 16
+#define OCTETS 32 /* whose bits are put in place at once */
+typedef __m512i halves;
+INLINE halves place(const uint8_t *octets, short flip) {
+    __m512i x = _mm512_slli_epi16(_mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)(const void *)octets)), 6);
+    return _mm512_ternarylogic_epi32(x, _mm512_set1_epi16(flip), _mm512_set1_epi16((short)0x9fe0), 0x28); /* (x ^ flip) & mask */
+}
+INLINE halves next_segment(halves h) {
+    return _mm512_add_epi16(h, _mm512_set1_epi16(0x400));
+}
+INLINE vf from_halves(const uint16_t *h) {
+    return (vf)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)h));
+}
+#else
+#define OCTETS 16
 typedef __m256i halves;
 INLINE halves place(const uint8_t *octets, short flip) {
     __m256i x = _mm256_slli_epi16(_mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)octets)), 6);
-    return _mm256_ternarylogic_epi32(x, _mm256_set1_epi16(flip), _mm256_set1_epi16((short)0x9fe0), 0x28); /* (x ^ flip) & mask */
-}
-INLINE vf from_halves(halves h) {
-    return (vf)_mm512_cvtph_ps(h);
+    return _mm256_and_si256(_mm256_xor_si256(x, _mm256_set1_epi16(flip)), _mm256_set1_epi16((short)0x9fe0));
 }
 INLINE halves next_segment(halves h) {
     return _mm256_add_epi16(h, _mm256_set1_epi16(0x400));
 }
-#elif OH_VEC == 8 && defined(__x86_64__)
-#define OH_HALF 1
-typedef __m128i halves;
-INLINE halves place(const uint8_t *octets, short flip) {
-    __m128i x = _mm_slli_epi16(_mm_cvtepi8_epi16(_mm_loadl_epi64((const __m128i *)(const void *)octets)), 6);
-    return _mm_and_si128(_mm_xor_si128(x, _mm_set1_epi16(flip)), _mm_set1_epi16((short)0x9fe0));
+INLINE vf from_halves(const uint16_t *h) {
+    return (vf)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)h));
 }
-INLINE vf from_halves(halves h) {
-    return (vf)_mm256_cvtph_ps(h);
-}
-INLINE halves next_segment(halves h) {
-    return _mm_add_epi16(h, _mm_set1_epi16(0x400));
-}
-#else
-#define OH_HALF 0
 #endif
 
-#if OH_HALF
-#define OH_TINY (1.0f / (1 << 22))
-INLINE vf decode_alaw(const uint8_t *octets) {
-    return from_halves(place(octets, (short)0x9560)); /* flips every other bit and the sign, sets the half step */
+/* So many rows of all lanes; law is a constant where these are called. */
+INLINE void place_rows(const uint8_t *octets, int law, int rows, uint16_t (*to)[OH_LANES]) {
+#pragma GCC unroll 4
+    for (int i = 0; i < rows * OH_LANES; i += OCTETS) {
+        halves h;
+        if (law == OH_LAW_ALAW)
+            h = place(octets + i, (short)0x9560); /* flips every other bit and the sign, sets the half step */
+        else
+            h = next_segment(place(octets + i, (short)0x9fe0));
+        memcpy(to[0] + i, &h, sizeof h);
+    }
 }
 
-INLINE vf decode_ulaw(const uint8_t *octets) {
-    vf x = from_halves(next_segment(place(octets, (short)0x9fe0))) * 0.5f;
+INLINE vf decode_placed(const uint16_t *h, int law) {
+    vf x = from_halves(h);
+    if (law == OH_LAW_ALAW)
+        return x;
+    x *= 0.5f;
     vu shift = ((vu)x & (vu)all_int(INT32_MIN)) | (vu)all(132.0f * OH_TINY);
     return x - (vf)shift;
 }
 #else
+#define OH_HALF 0
 #define OH_TINY 1.0f
 INLINE vf decode_alaw(const uint8_t *octets) {
     vu t = widen(octets) ^ (vu)all_int(0x55);
@@ -154,17 +167,41 @@ INLINE vf decode_linear(const int16_t *samples) {
     return __builtin_convertvector(__builtin_convertvector(s, vi), vf) * OH_TINY;
 }
 
-/* Row n * 16 + c of the hop's window, where it lies: samples are decoded as they are needed, for octets are a quarter of the cache. */
-INLINE vf sample(const struct oh_kernel_in *in, int law, int hop, int n, int c, int lane) {
-    int block = n + hop * (OH_HOP / 16);
-    const void *piece = block == 0 ? in->older : block < 11 ? in->old : in->now;
-    size_t at = (size_t)((block == 0 ? 0 : block < 11 ? block - 1 : block - 11) * 16 + c) * OH_LANES + (size_t)lane;
-    if (law == OH_LAW_ALAW)
-        return decode_alaw((const uint8_t *)piece + at);
-    if (law == OH_LAW_ULAW)
-        return decode_ulaw((const uint8_t *)piece + at);
-    return decode_linear((const int16_t *)piece + at);
+enum { BOTH = OH_WINDOW + OH_HOP }; /* rows of both windows */
+
+/* What the rows are kept as between the pieces they come in and the two windows that overlap: octets in half-precision's places, so that one
+ * instruction makes floats of them, and samples as they are; whole floats where there is no such instruction. */
+#if OH_HALF
+typedef uint16_t kept;
+
+INLINE void keep(const void *piece, int law, int rows, kept (*to)[OH_LANES]) {
+    if (law == OH_LAW_LINEAR)
+        memcpy(to, piece, (size_t)rows * sizeof *to);
+    else
+        place_rows(piece, law, rows, to);
 }
+
+INLINE vf sample(const kept *x, int law) {
+    return law == OH_LAW_LINEAR ? decode_linear((const int16_t *)x) : decode_placed(x, law);
+}
+#else
+typedef float kept;
+
+INLINE void keep(const void *piece, int law, int rows, kept (*to)[OH_LANES]) {
+    const uint8_t *octets = piece;
+    const int16_t *samples = piece;
+#pragma GCC unroll 4
+    for (int i = 0; i < rows * OH_LANES; i += OH_VEC)
+        store(to[0] + i, law == OH_LAW_ALAW   ? decode_alaw(octets + i)
+                         : law == OH_LAW_ULAW ? decode_ulaw(octets + i)
+                                              : decode_linear(samples + i));
+}
+
+INLINE vf sample(const kept *x, int law) {
+    (void)law;
+    return load(x);
+}
+#endif
 
 #define C1 0.92387953251128674f /* cos(pi/8) */
 #define S1 0.38268343236508977f /* sin(pi/8) */
@@ -259,53 +296,75 @@ INLINE void complex16(vf r[16], vf i[16]) {
         complex4(&r[q], &i[q], &r[q + 1], &i[q + 1], &r[q + 2], &i[q + 2], &r[q + 3], &i[q + 3]);
 }
 
-/* Power spectrum of one hop's window. law and hop are constants where this is called. */
-INLINE void transform(const struct oh_kernel_in *in, int law, int hop, int lane, float p[OH_BINS][OH_LANES]) {
-    float re[9][16][OH_VEC], im[9][16][OH_VEC]; /* residue, column */
+/* Bins of one residue from its column transforms: k + 16 q for q below 8, and the mirrors of those above. */
+INLINE void residue(int k, const float re[16][OH_VEC], const float im[16][OH_VEC], float *p) {
     const struct oh_kernel_tables *tab = &oh_kernel_tables;
-    const float *window = OH_HALF ? tab->tall_window : tab->window;
+    vf r[16], i[16];
+#pragma GCC unroll 16
+    for (int n = 0; n < 16; n++) {
+        r[n] = load(re[n]);
+        i[n] = load(im[n]);
+        if (n)
+            turn(&r[n], &i[n], tab->cos256[k][n], tab->sin256[k][n]);
+    }
+    complex16(r, i);
+#pragma GCC unroll 16
+    for (int n = 0; n < 16; n++) {
+        int bin = k + 16 * (n / 4 + 4 * (n % 4));
+        if (bin > 128)
+            bin = 256 - bin;
+        store(p + bin * OH_LANES, r[n] * r[n] + i[n] * i[n]);
+    }
+}
+
+/* The same of residue 8: its columns are real, and half of its bins mirror the others. */
+INLINE void residue8(const float re[16][OH_VEC], float *p) {
+    const struct oh_kernel_tables *tab = &oh_kernel_tables;
+    vf r[16], i[16];
+    r[0] = load(re[0]);
+    i[0] = (vf){0};
+#pragma GCC unroll 16
+    for (int n = 1; n < 16; n++) {
+        vf x = load(re[n]);
+        r[n] = x * tab->cos256[8][n];
+        i[n] = x * -tab->sin256[8][n];
+    }
+    complex16(r, i);
+#pragma GCC unroll 16
+    for (int n = 0; n < 16; n++)
+        if (n % 4 < 2)
+            store(p + (8 + 16 * (n / 4 + 4 * (n % 4))) * OH_LANES, r[n] * r[n] + i[n] * i[n]);
+}
+
+/* Power spectrum of the window whose first row is x. law is a constant where this is called. */
+INLINE void transform(const kept (*x)[OH_LANES], int law, float *p) {
+    _Alignas(64) float re[9][16][OH_VEC]; /* residue, column */
+    _Alignas(64) float im[9][16][OH_VEC]; /* of residues 0 and 8 it is 0 and not kept */
+    const float *window = OH_HALF ? oh_kernel_tables.tall_window : oh_kernel_tables.window;
     for (int c = 0; c < 16; c++) {
-        vf x[16], outr[9], outi[9];
+        vf w[16], outr[9], outi[9];
 #pragma GCC unroll 16
         for (int n = 0; n < 16; n++)
-            x[n] = sample(in, law, hop, n, c, lane) * window[n * 16 + c];
-        real16(x, outr, outi);
+            w[n] = sample(x[n * 16 + c], law) * window[n * 16 + c];
+        real16(w, outr, outi);
 #pragma GCC unroll 9
         for (int k = 0; k < 9; k++) {
             store(re[k][c], outr[k]);
-            store(im[k][c], outi[k]);
+            if (k % 8)
+                store(im[k][c], outi[k]);
         }
     }
-    {
-        vf x[16], outr[9], outi[9];
+    vf w[16], outr[9], outi[9];
 #pragma GCC unroll 16
-        for (int n = 0; n < 16; n++)
-            x[n] = load(re[0][n]);
-        real16(x, outr, outi);
+    for (int n = 0; n < 16; n++)
+        w[n] = load(re[0][n]);
+    real16(w, outr, outi);
 #pragma GCC unroll 9
-        for (int k = 0; k < 9; k++)
-            store(p[16 * k] + lane, outr[k] * outr[k] + outi[k] * outi[k]);
-    }
-    for (int k = 1; k < 9; k++) {
-        vf r[16], i[16];
-#pragma GCC unroll 16
-        for (int n = 0; n < 16; n++) {
-            r[n] = load(re[k][n]);
-            i[n] = load(im[k][n]);
-            if (n)
-                turn(&r[n], &i[n], tab->cos256[k][n], tab->sin256[k][n]);
-        }
-        complex16(r, i);
-#pragma GCC unroll 16
-        for (int n = 0; n < 16; n++) {
-            int bin = k + 16 * (n / 4 + 4 * (n % 4));
-            if (bin > 128)
-                bin = 256 - bin;
-            if (k == 8 && n / 4 + 4 * (n % 4) > 7)
-                continue; /* the mirror of a bin that is there already */
-            store(p[bin] + lane, r[n] * r[n] + i[n] * i[n]);
-        }
-    }
+    for (int k = 0; k < 9; k++)
+        store(p + 16 * k * OH_LANES, outr[k] * outr[k] + outi[k] * outi[k]);
+    for (int k = 1; k < 8; k++)
+        residue(k, (const float(*)[OH_VEC])re[k], (const float(*)[OH_VEC])im[k], p);
+    residue8((const float(*)[OH_VEC])re[8], p);
 }
 
 /* A candidate and its bin in one number, so that the larger of two is one instruction: the bin takes the place of the last seven bits of
@@ -332,27 +391,16 @@ INLINE vf larger(vf a, vf b) {
 #endif
 }
 
-/* top, or x where it is larger and away is 3 or more, either way */
-INLINE vf larger_far(vf x, vi away, vf top) {
-#if OH_VEC == 16 && defined(__x86_64__)
-    __mmask16 far = _mm512_cmpgt_epi32_mask(_mm512_abs_epi32((__m512i)away), _mm512_set1_epi32(2));
-    return (vf)_mm512_mask_max_ps((__m512)top, far, (__m512)x, (__m512)top);
-#else
-    vi far = (away > all_int(2)) | (away < all_int(-2));
-    return larger((vf)((vi)x & far), top);
-#endif
-}
-
 INLINE void store_tagged(vf x, float *power, int32_t *bin) {
     store(power, (vf)((vi)x & all_int(~TAG)));
     store_int(bin, all_int(TAG) - ((vi)x & all_int(TAG)));
 }
 
 /* Strongest peaks and sums. Odd and even bins are followed apart: a comparison waits for the one before it, and two chains hide that. */
-static void scan(struct oh_spectrum *s, int lane) {
+static __attribute__((noinline)) void scan(struct oh_spectrum *s, int lane) {
     static const int edge[OH_BANDS + 1] = {5, 21, 33, 37, 55, OH_BIN_TOP};
     const float *p = s->p[0] + lane;
-    float sums[OH_BINS][OH_VEC]; /* of three neighbours, tagged */
+    _Alignas(64) float sums[OH_BINS][OH_VEC]; /* of three neighbours, tagged */
     vf low = {0};
     for (int k = 0; k < OH_BIN_LOW; k++)
         low += load(p + k * OH_LANES);
@@ -361,9 +409,11 @@ static void scan(struct oh_spectrum *s, int lane) {
     vf before = load(p + 4 * OH_LANES), here = load(p + 5 * OH_LANES), odd = before, even = {0};
     vf best = (vf)all_int(TAG - edge[0]);
     vi tag = all_int(TAG - edge[0]);
+#pragma GCC unroll 5
     for (int band = 0; band < OH_BANDS; band++) {
         vf top = (vf)tag, other = (vf)tag;
         int k = edge[band];
+#pragma GCC unroll 28
         for (; k + 1 < edge[band + 1]; k += 2) {
             vf after = load(p + (k + 1) * OH_LANES), last = load(p + (k + 2) * OH_LANES);
             vf middle = here + after;
@@ -395,36 +445,48 @@ static void scan(struct oh_spectrum *s, int lane) {
     store(s->total + lane, odd + even + here);
     store_tagged(best, s->s1 + lane, s->k1 + lane);
 
-    vf second = (vf)all_int(TAG - edge[0]), other = second;
-    vi away = all_int(5) - load_int(s->k1 + lane), next = away + 1;
-    for (int k = 5; k < OH_BIN_TOP; k += 2) {
-        second = larger_far(load(sums[k]), away, second);
-        other = larger_far(load(sums[k + 1]), next, other);
-        away += 2;
-        next += 2;
-    }
-    store_tagged(larger(other, second), s->s2 + lane, s->k2 + lane);
+    for (int i = 0; i < OH_VEC; i++) /* what lies too near to the strongest does not count */
+        for (int k = -2; k <= 2; k++)
+            sums[s->k1[lane + i] + k][i] = 0;
+    vf second[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++)
+        second[i] = (vf)all_int(TAG - edge[0]);
+    for (int k = 5; k < OH_BIN_TOP - 3; k += 4)
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++)
+            second[i] = larger(load(sums[k + i]), second[i]);
+    second[0] = larger(load(sums[OH_BIN_TOP - 2]), second[0]);
+    second[1] = larger(load(sums[OH_BIN_TOP - 1]), second[1]);
+    store_tagged(larger(larger(second[0], second[1]), larger(second[2], second[3])), s->s2 + lane, s->k2 + lane);
 }
 
-/* Its own function for each law and hop, so that both are constants. */
-#define HOP(name, law, hop)                                                                                                                \
-    static __attribute__((noinline)) void name(const struct oh_kernel_in *in, struct oh_spectrum *s) {                                     \
-        for (int lane = 0; lane < OH_LANES; lane += OH_VEC) {                                                                              \
-            transform(in, law, hop, lane, s->p);                                                                                           \
-            scan(s, lane);                                                                                                                 \
-        }                                                                                                                                  \
+/* Its own function for each law, so that it is a constant. */
+#define HEAR(name, law)                                                                                                                    \
+    static __attribute__((noinline)) void name##_keep(const struct oh_kernel_in *in, kept(*x)[OH_LANES]) {                                 \
+        keep(in->older, law, 16, x);                                                                                                       \
+        keep(in->old, law, OH_FRAME_SAMPLES, x + 16);                                                                                      \
+        keep(in->now, law, OH_FRAME_SAMPLES, x + 16 + OH_FRAME_SAMPLES);                                                                   \
+    }                                                                                                                                      \
+    static __attribute__((noinline)) void name##_transform(const kept(*x)[OH_LANES], float *p) {                                           \
+        transform(x, law, p);                                                                                                              \
+    }                                                                                                                                      \
+    static __attribute__((noinline)) void name(const struct oh_kernel_in *in, struct oh_spectrum *two) {                                   \
+        _Alignas(64) kept x[BOTH][OH_LANES];                                                                                               \
+        name##_keep(in, x);                                                                                                                \
+        for (int hop = 0; hop < 2; hop++)                                                                                                  \
+            for (int lane = 0; lane < OH_LANES; lane += OH_VEC) {                                                                          \
+                name##_transform((const kept(*)[OH_LANES])(x[hop * OH_HOP] + lane), two[hop].p[0] + lane);                                 \
+                scan(&two[hop], lane);                                                                                                     \
+            }                                                                                                                              \
     }
-HOP(alaw_first, OH_LAW_ALAW, 0)
-HOP(alaw_second, OH_LAW_ALAW, 1)
-HOP(ulaw_first, OH_LAW_ULAW, 0)
-HOP(ulaw_second, OH_LAW_ULAW, 1)
-HOP(linear_first, OH_LAW_LINEAR, 0)
-HOP(linear_second, OH_LAW_LINEAR, 1)
-#undef HOP
+HEAR(alaw, OH_LAW_ALAW)
+HEAR(ulaw, OH_LAW_ULAW)
+HEAR(linear, OH_LAW_LINEAR)
+#undef HEAR
 
 void OH_KERNEL(const struct oh_kernel_in *in, struct oh_spectrum *two) {
-    (in->law == OH_LAW_ALAW ? alaw_first : in->law == OH_LAW_ULAW ? ulaw_first : linear_first)(in, &two[0]);
-    (in->law == OH_LAW_ALAW ? alaw_second : in->law == OH_LAW_ULAW ? ulaw_second : linear_second)(in, &two[1]);
+    (in->law == OH_LAW_ALAW ? alaw : in->law == OH_LAW_ULAW ? ulaw : linear)(in, two);
 }
 
 typedef uint8_t octets __attribute__((vector_size(16)));
@@ -437,26 +499,42 @@ INLINE octets high_halves(octets a, octets b) {
     return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
 }
 
-/* 16 channels of 160 octets, stride octets apart, into 160 rows of 16 lanes: four rounds of perfect shuffles for each 16 x 16. */
-void OH_TRANSPOSE(const uint8_t *from, size_t stride, uint8_t *to) {
-    for (int at = 0; at < OH_FRAME_SAMPLES; at += 16) {
-        octets a[16], b[16];
-#pragma GCC unroll 16
-        for (int i = 0; i < 16; i++)
-            memcpy(&a[i], from + (size_t)i * stride + at, 16);
-#pragma GCC unroll 4
-        for (int round = 0; round < 4; round++) {
-#pragma GCC unroll 8
-            for (int i = 0; i < 8; i++) {
-                b[2 * i] = low_halves(a[i], a[i + 8]);
-                b[2 * i + 1] = high_halves(a[i], a[i + 8]);
-            }
-#pragma GCC unroll 16
-            for (int i = 0; i < 16; i++)
-                a[i] = b[i];
-        }
-#pragma GCC unroll 16
-        for (int i = 0; i < 16; i++)
-            memcpy(to + (at + i) * OH_LANES, &a[i], 16);
+INLINE void store_parts(uint8_t *to, octets a) {
+    memcpy(to, &a, sizeof a);
+}
+
+/* 16 rows of one vector each: four rounds of perfect shuffles turn each square of 16 x 16 octets. */
+#define SQUARES(name, type, low, high, put)                                                                                                \
+    INLINE void name(const uint8_t *from, size_t stride, uint8_t *to) {                                                                    \
+        type a[16], b[16];                                                                                                                 \
+        _Pragma("GCC unroll 16") for (size_t i = 0; i < 16; i++) memcpy(&a[i], from + i * stride, sizeof a[i]);                            \
+        _Pragma("GCC unroll 4") for (int round = 0; round < 4; round++) {                                                                  \
+            _Pragma("GCC unroll 8") for (int i = 0; i < 8; i++) {                                                                          \
+                b[2 * i] = low(a[i], a[i + 8]);                                                                                            \
+                b[2 * i + 1] = high(a[i], a[i + 8]);                                                                                       \
+            }                                                                                                                              \
+            _Pragma("GCC unroll 16") for (int i = 0; i < 16; i++) a[i] = b[i];                                                             \
+        }                                                                                                                                  \
+        _Pragma("GCC unroll 16") for (int i = 0; i < 16; i++) put(to + i * OH_LANES, a[i]);                                                \
     }
+
+SQUARES(one_square, octets, low_halves, high_halves, store_parts)
+#if OH_VEC >= 8 && defined(__x86_64__)
+INLINE void store_two(uint8_t *to, __m256i a) {
+    _mm_storeu_si128((__m128i *)(void *)to, _mm256_castsi256_si128(a));
+    _mm_storeu_si128((__m128i *)(void *)(to + 16 * OH_LANES), _mm256_extracti128_si256(a, 1));
+}
+SQUARES(two_squares, __m256i, _mm256_unpacklo_epi8, _mm256_unpackhi_epi8, store_two)
+#endif
+#undef SQUARES
+
+/* 16 channels of 160 octets, stride octets apart, into 160 rows of 16 lanes. */
+void OH_TRANSPOSE(const uint8_t *from, size_t stride, uint8_t *to) {
+    int at = 0;
+#if OH_VEC >= 8 && defined(__x86_64__)
+    for (; at + 32 <= OH_FRAME_SAMPLES; at += 32)
+        two_squares(from + at, stride, to + at * OH_LANES);
+#endif
+    for (; at + 16 <= OH_FRAME_SAMPLES; at += 16)
+        one_square(from + at, stride, to + at * OH_LANES);
 }

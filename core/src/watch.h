@@ -11,10 +11,9 @@
 #define OH_PAST 8 /* hops */
 
 struct oh_watch {
-    int32_t t[OH_LANES];                 /* samples since reset, of the end of the hop in work: the low 32 bits */
+    _Alignas(64) int32_t t[OH_LANES];    /* samples since reset, of the end of the hop in work: the low 32 bits */
     int32_t hold[OH_LANES];              /* windows that end before are held */
     int32_t wake[OH_LANES];              /* a detector wants to look again then */
-    uint32_t hops;                       /* of the group */
     float past[OH_PAST][OH_LANES];       /* totals of the last hops, that of hop n at n % OH_PAST */
     int32_t past_n[OH_LANES];            /* of these, in a row without a held one */
     float hz[OH_LANES], width[OH_LANES]; /* of the strongest peak: see oh_hop_hz(), oh_hop_width() */
@@ -40,6 +39,7 @@ struct oh_watch {
         int32_t one_way[OH_LANES]; /* -1 = reported */
         float dc[OH_LANES], hum[OH_LANES], quiet[OH_LANES];
     } line;
+    uint32_t hops; /* of the group */
 };
 
 /* What was seen in a hop, a bit per lane. */
