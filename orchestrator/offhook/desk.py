@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from offhook import lists, prompts
 from offhook.clock import Clock, in_thread, loop_clock
+from offhook.contacts.desk import ContactDesk
 from offhook.errors import CampaignError, OffhookError
 from offhook.lists import Row, Source
 from offhook.messages import (
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from offhook.config import Settings
 
 
-class Desk:
+class Desk(ContactDesk):
     """Campaigns, lists and records of one database. Make it with :func:`open_desk`."""
 
     def __init__(self, settings: Settings, store: Store, clock: Clock) -> None:

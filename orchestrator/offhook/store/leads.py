@@ -174,6 +174,15 @@ def give_back(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     )
 
 
+def drop(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Leads that must not be called any more: as :func:`give_back`, but closed, with the reason ``why``."""
+    connection.execute(delete(t.journal).where(t.journal.c.call_id == bindparam("id")), [{"id": r["id"]} for r in rows])
+    connection.execute(
+        update(t.lead).where(t.lead.c.id == bindparam("lead")).values(state="closed", reason=bindparam("why")),
+        [{"lead": r["lead"], "why": r["why"][:REASON]} for r in rows],
+    )
+
+
 def recover(connection: Connection, node: str) -> list[Lost]:
     """After a crash: give back leads whose number was never sent; return those whose line was seized."""
     mine = [t.journal.c.node == node, t.journal.c.result_ms.is_(None)]

@@ -94,6 +94,8 @@ def _apply(connection: Connection, rows: Mapping[str, Sequence[Row]]) -> None:
         ledger.settle(connection, [{"id": c["id"], "at": c["started_ms"], "what": c["disposition"]} for c in made])
     if found := rows.get("release"):
         leads.give_back(connection, found)
+    if found := rows.get("drop"):
+        leads.drop(connection, found)
 
 
 def result_row(record: CallRecord, campaign_id: int, state: str, due_ms: int, tries: Mapping[str, int], why: str) -> Row:
@@ -347,6 +349,12 @@ class Store:
     def release(self, given: Iterable[Lead]) -> None:
         """Give back leads that were reserved and whose number was not sent."""
         rows: list[tuple[str, Row]] = [("release", {"id": lead.call_id, "lead": lead.id}) for lead in given]
+        if rows:
+            self._writer.keep(rows)
+
+    def drop(self, given: Iterable[Lead], why: str) -> None:
+        """Close leads that were reserved, whose number was not sent and must not be."""
+        rows: list[tuple[str, Row]] = [("drop", {"id": lead.call_id, "lead": lead.id, "why": why}) for lead in given]
         if rows:
             self._writer.keep(rows)
 

@@ -26,6 +26,11 @@ class Order:
     campaign: str
     category: str
 
+    @property
+    def keys(self) -> set[int]:
+        """What it is found by."""
+        return {self.person} if self.number is None else {self.person, self.number}
+
     def concerns(self, person: int, number: int, kind: str, campaign: str) -> bool:
         """Does it stop this call?"""
         if self.kinds and kind not in self.kinds:
@@ -61,8 +66,9 @@ def follow(connection: Connection, since_ms: int) -> tuple[list[Order], list[int
     return orders, waiting
 
 
-def carry_out(connection: Connection, ids: Sequence[int], now_ms: int) -> None:
-    """Carry out orders of other programs. One that cannot be understood keeps the problem and stops nobody."""
+def carry_out(connection: Connection, ids: Sequence[int], now_ms: int) -> list[Order]:
+    """Carry out orders of other programs, and return them. One that cannot be understood keeps the problem and stops nobody."""
+    orders = []
     for key in ids:
         query = select(t.suppression).where(t.suppression.c.id == key, t.suppression.c.done_ms.is_(None)).with_for_update()
         row = connection.execute(query).first()
@@ -80,10 +86,11 @@ def carry_out(connection: Connection, ids: Sequence[int], now_ms: int) -> None:
                     "until": None if row.until_ms is None else instant(row.until_ms),
                 }
             )
-            _carry_out(connection, key, wanted, now_ms)
+            orders.append(_carry_out(connection, key, wanted, now_ms)[0])
         except (OffhookError, ValueError) as error:
             said = str(error).replace("\n", " ")[:200]
             connection.execute(update(t.suppression).where(t.suppression.c.id == key).values(done_ms=now_ms, problem=said))
+    return orders
 
 
 def problem(connection: Connection, key: int) -> str:
