@@ -11,6 +11,16 @@ static bool overtone(const struct oh_seg *s, float times, float tolerance) {
     return oh_absf((float)s->dhz[1] / (float)s->dhz[0] - times) < tolerance;
 }
 
+/* Two sines of a machine rather than two overtones of a voice that happen to stand out: in the same noise as the quiet that follows, and
+ * not one an overtone of the other. */
+static bool pair(const struct oh_seg *s, float impure, float noise) {
+    if (overtone(s, 2, 0.03f) || s->dhz[1] > 2.6f * s->dhz[0] || impure > 0.03f + noise)
+        return false;
+    if (overtone(s, 1.5f, 0.02f))
+        return s->hops >= (s->dhz[0] < 5200 ? 12 : 4) && s->sway <= 11 && s->drift <= 2 && s->purity >= 97;
+    return true;
+}
+
 /* noise: power after the sound in parts of the sound's own. */
 static bool steady(const struct oh_seg *s, float noise) {
     float impure = 1 - s->purity * 0.01f;
@@ -19,14 +29,10 @@ static bool steady(const struct oh_seg *s, float noise) {
         return false;
     if (s->dhz[1] == 0 && (s->width < 31 || s->width > 35 + 60 * noise))
         return false;
-    if (s->dhz[1] && overtone(s, 2, 0.03f))
-        return false; /* a voice or an instrument */
     bool voice = s->dhz[0] < 5200;
     if (voice && s->hops <= 4 && (s->purity < 97 || s->sway > 11))
         return false;
-    if (voice && s->dhz[1] && (overtone(s, 1.5f, 0.02f) || overtone(s, 3, 0.04f)))
-        return s->hops >= 12 && s->sway <= 11 && s->drift <= 2 && s->purity >= 97;
-    return s->hops >= 1;
+    return s->hops >= 1 && (s->dhz[1] == 0 || pair(s, impure, noise));
 }
 
 /* Both sines within 3.8 % of a row and a column of DTMF: a digit, or what Q.24 wants refused. */
@@ -42,7 +48,7 @@ static bool near_key(const struct oh_seg *s) {
 
 static bool of_another_kind(const struct oh_lane *lane, const struct oh_seg *s, uint32_t length) {
     bool key = near_key(s) && length < 150 * OH_MS;
-    bool cng = s->dhz[0] > 10580 && s->dhz[0] < 11420 && length > 400 * OH_MS && length < 600 * OH_MS;
+    bool cng = s->dhz[0] > 10580 && s->dhz[0] < 11420 && length > 385 * OH_MS && length < 600 * OH_MS;
     bool digit = lane->dtmf.key || (lane->dtmf.last_on && (int32_t)(s->end - lane->dtmf.last_on) < 100 * OH_MS);
     return key || cng || digit || lane->sit.said || lane->fax.said || lane->tty.on || lane->cadence.reported ||
            oh_cadence_knows(lane->plan, s);

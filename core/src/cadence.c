@@ -16,6 +16,7 @@
 #define EVIDENCE   (550 * OH_MS)
 #define LONG_BURST 5000             /* ms; what lasts longer is a steady tone */
 #define LONG_GAP   1500             /* ms */
+#define LONE_BURST 0.7f             /* at most so far off may a burst be that alone makes ringback */
 #define GIVE_UP    (22000u * OH_MS) /* a gap longer than any cadence's */
 
 static int priority(int tone) {
@@ -66,10 +67,12 @@ static bool enough(const oh_tone_plan *plan, const oh_tone_spec *row, const stru
     if (!tone && want->duration_ms >= LONG_GAP && row->tone == OH_TONE_RINGBACK) {
         uint32_t need = (uint32_t)want->duration_ms * OH_MS * 45 / 100;
         const struct oh_seg *before = &c->segs[c->count - 1];
-        bool known = fit->whole >= 1 && !(before->flags & OH_SEG_CUT);
+        bool known = fit->whole >= 3 || (fit->whole >= 1 && fit->off < LONE_BURST && !(before->flags & OH_SEG_CUT));
         return known && lasts >= (need < 2000 * OH_MS ? need : 2000u * OH_MS);
     }
     int wanted = (oh_is_main(row->tone) || fit->span > 3000u * OH_MS) && !oh_row_has_brief_gap(row) ? 2 : 4;
+    if (!oh_is_main(row->tone) && fit->whole < 4 && (lasts < 60 * OH_MS || last->purity < 70 || !oh_seg_steady(last)))
+        return false; /* a voice after a pause */
     return tone && fit->whole >= wanted && fit->span >= EVIDENCE && lasts >= 14 * OH_MS;
 }
 
@@ -306,6 +309,9 @@ static void judge(const struct oh_ear_call *call, const struct oh_seg *last) {
     const oh_tone_spec *row = &plan->tones[best];
     if (!enough(plan, row, &fits[best], c, last))
         return;
+    bool steady = last->flags & OH_SEG_TONE && row->segments[fits[best].position].duration_ms == 0;
+    if (steady && fits[best].whole == 0 && (oh_hop_overtone(call->hop, last->dhz[0]) || oh_hop_overtone(call->hop, last->dhz[1])))
+        return; /* a held note; look again later */
     if (!(last->flags & OH_SEG_TONE) && fits[best].matched <= c->told)
         return; /* the bursts of a tone that has ended are no other tone */
     int second = -1;

@@ -45,12 +45,20 @@ static void modulation(struct oh_fax *f, const struct oh_hop *h, float power) {
     f->am_n += 1;
 }
 
-static bool modulated(const struct oh_fax *f, int purity) {
-    /* depth 0.2 gives 0.4 in power, 0.36 after the window; its line is half of that, and a quarter of it is left by a line that clips */
+/* Depth 0.2 gives 0.4 in power, 0.36 after the window; its line is half of that, and a tenth of it is left by a line that clips hard. */
+static float modulation_depth(const struct oh_fax *f) {
     if (!(f->am_sum > 0))
-        return false;
+        return 0;
     float mean = f->am_sum / f->am_n, re = f->am_re - mean * f->am_cos, im = f->am_im - mean * f->am_sin;
-    return oh_sqrtf(re * re + im * im) > (0.04f + 0.001f * (float)(100 - purity)) * f->am_sum;
+    return oh_sqrtf(re * re + im * im) / f->am_sum;
+}
+
+/* 1 modulated, 0 not, -1 not known yet: noise shows a line too, which gets smaller the longer one looks. */
+static int modulated(const struct oh_fax *f, int purity, bool last) {
+    float depth = modulation_depth(f), noise = 0.001f * (float)(100 - purity);
+    if (last)
+        return depth > 0.013f + 0.5f * noise;
+    return depth > 0.04f + noise ? 1 : depth < 0.01f + 0.4f * noise ? 0 : -1;
 }
 
 /* Samples of 300 baud FSK to a count of bits that keep the flag's pattern: two runs of ones of six bits with single zeros around. */
@@ -151,11 +159,12 @@ void oh_fax_hop(const struct oh_ear_call *call) {
         return;
     uint32_t lasts = h->t - f->tone_start;
     const struct oh_seg *seg = &k->seg;
-    if (near_hz(seg, 2100, 40) && k->hops > 3) {
-        float power = oh_hop_power(h, 64, 70) / k->level;
-        modulation(f, h, power);
+    if ((near_hz(seg, 2100, 40) || near_hz(seg, 2225, 40)) && k->hops > 3) {
+        int bin = seg->dhz[0] < 21600 ? 67 : 71;
+        float power = oh_hop_power(h, bin - 3, bin + 3) / k->level;
+        modulation(f, h, oh_minf(oh_maxf(power, 0.6f), 1.5f)); /* a break is no modulation */
         /* a reversal leaves the power and splits the peak in two */
-        float width = oh_hop_width(h, 67);
+        float width = oh_hop_width(h, bin);
         if (width < 0.55f)
             f->dip = 0;
         else if (width > 0.75f && power > 0.4f && !f->dip) {
@@ -176,15 +185,21 @@ void oh_fax_hop(const struct oh_ear_call *call) {
     struct oh_seg whole = *seg;
     whole.start = f->tone_start;
     bool steady = oh_seg_steady(seg);
-    if (near_hz(seg, 1100, 42) && steady && f->no_cng < 2 && lasts > 405 * OH_MS && lasts < 700 * OH_MS) {
+    /* a slip of the clock is a jump of the phase and leaves pitch and level; a whistle sways */
+    bool slipping = lasts > 1000 * OH_MS && f->last_dip && seg->width <= 38 && (seg->sway <= 17 || modulation_depth(f) > 0.1f);
+    if (near_hz(seg, 1100, 42) && steady && f->no_cng < 2 && !k->miss && lasts > 418 * OH_MS && lasts < 700 * OH_MS &&
+        !call->lane->music.on && !oh_hop_overtone(h, seg->dhz[0])) {
         say(call, OH_TONE_FAX_CNG, &whole, 95);
-    } else if (near_hz(seg, 2225, 23) && steady && lasts > 500 * OH_MS) {
+    } else if (near_hz(seg, 2225, 23) && ((steady && lasts > 500 * OH_MS) || slipping)) {
         say(call, OH_TONE_BELL_ANS, &whole, 95);
-    } else if (near_hz(seg, 2100, 23) && (steady || f->reversals || seg->drift < 12 + 2 * (100 - seg->purity)) && lasts > 540 * OH_MS) {
-        bool am = modulated(f, seg->purity);
+    } else if (near_hz(seg, 2100, 23) && (steady || slipping || f->reversals || seg->drift < 12 + 2 * (100 - seg->purity)) &&
+               lasts > 540 * OH_MS) {
+        bool late = lasts > 1100 * OH_MS;
+        bool turned = f->last_dip && h->t - f->last_dip < 500u * OH_MS; /* a slip, or a reversal that another will follow */
+        int am = modulated(f, seg->purity, late || f->reversals >= 2);
         if (f->reversals >= 2)
             say(call, am ? OH_TONE_ANSAM_PR : OH_TONE_ANS_PR, &whole, 97);
-        else if (f->reversals == 0 || lasts > 1100 * OH_MS)
+        else if (am >= 0 && !turned && (f->reversals == 0 || late) && seg->width <= 60)
             say(call, am ? OH_TONE_ANSAM : OH_TONE_FAX_CED, &whole, 90);
     }
 }

@@ -34,6 +34,8 @@ float oh_hop_power(const struct oh_hop *h, int first, int last);
 float oh_hop_hz(const struct oh_hop *h, int k);
 /* Variance of the power over the seven bins around k, in bins^2: 0.333 for one steady sine, more when it jumps or is not alone. */
 float oh_hop_width(const struct oh_hop *h, int k);
+/* The sound at this pitch has a second harmonic no more than 15 dB below it, as notes and vowels have and tones of the network do not. */
+bool oh_hop_overtone(const struct oh_hop *h, int dhz);
 
 /* -- tone tracker (track.c) ------------------------------------------------------------------------------------------------ */
 

@@ -57,6 +57,11 @@ float oh_hop_width(const struct oh_hop *h, int k) {
     return second / sum - mean * mean;
 }
 
+bool oh_hop_overtone(const struct oh_hop *h, int dhz) {
+    int k = (int)((float)dhz * 0.1f / OH_BIN_HZ + 0.5f), twice = (int)((float)dhz * 0.2f / OH_BIN_HZ + 0.5f);
+    return twice + 1 <= OH_BIN_TOP && oh_hop_power(h, twice - 1, twice + 1) > 0.03f * oh_hop_power(h, k - 1, k + 1);
+}
+
 /* Share x (0 to 1) of the window's length that holds tone, from the share of the amplitude: inverse of x - sin(2 pi x) / 2 pi. */
 static float filled(float amplitude) {
     static const float at[17] = {0.0f,    0.2185f, 0.2811f, 0.3279f, 0.3676f, 0.4034f, 0.4367f, 0.4687f, 0.5f,

@@ -74,6 +74,23 @@ static void voices_do_not_beep(void) {
     free(t.audio);
 }
 
+static void two_overtones_of_a_voice_do_not_beep(void) {
+    static const double pairs[3][2] = {{719, 1078.5}, {632, 724}, {371, 2782}};
+    static const int lengths[3] = {138, 57, 108};
+    for (int i = 0; i < 3; i++) {
+        struct tape t = tape_new();
+        tape_quiet(&t, 500);
+        tape_pair(&t, pairs[i][0], pairs[i][1], lengths[i], -13);
+        int from = 500 * 8;
+        for (int n = 0; n < lengths[i] * 8; n++) /* another overtone, 13 dB below */
+            t.audio[from + n] = (int16_t)(t.audio[from + n] + lrint(1600 * sin(2 * M_PI * pairs[i][0] * 0.5 * n / 8000.0)));
+        tape_quiet(&t, 300);
+        tape_noise(&t, -21);
+        CHECK_EQ(heard_count(hear(&t, "us", ARMED), OH_EVENT_TONE, OH_TONE_BEEP), 0);
+        free(t.audio);
+    }
+}
+
 static void gliding_and_swaying_tones_do_not_beep(void) {
     struct tape t = tape_new();
     tape_quiet(&t, 300);
@@ -96,6 +113,7 @@ int main(void) {
     TEST(a_beep_in_noise_12_dB_below_it);
     TEST(digits_sit_cng_and_tones_of_the_plan_are_no_beeps);
     TEST(voices_do_not_beep);
+    TEST(two_overtones_of_a_voice_do_not_beep);
     TEST(gliding_and_swaying_tones_do_not_beep);
     return 0;
 }

@@ -266,6 +266,14 @@ static void one_beep_is_no_tone(void) {
     nothing(&t, "cn");
 }
 
+static void a_held_note_is_no_dial_tone(void) {
+    struct tape t = start();
+    tape_pair(&t, 440, 350, 1600, -16);
+    for (int i = 0; i < 1600 * 8; i++) /* its overtone 10 dB below */
+        t.audio[500 * 8 + i] = (int16_t)(t.audio[500 * 8 + i] + lrint(1140 * sin(2 * M_PI * 880 * i / 8000)));
+    nothing(&t, "us");
+}
+
 static void a_voice_is_no_tone(void) {
     struct tape t = start();
     tape_voice(&t, 20000, 130, -20);
@@ -369,6 +377,7 @@ int main(void) {
     TEST(the_right_rhythm_at_a_wrong_pitch_is_refused);
     TEST(the_right_pitch_in_a_foreign_rhythm_is_refused);
     TEST(one_beep_is_no_tone);
+    TEST(a_held_note_is_no_dial_tone);
     TEST(a_voice_is_no_tone);
     TEST(lost_blocks_inside_a_burst_neither_end_nor_start_anything);
     TEST(a_drop_out_of_20_ms_is_mended);

@@ -57,6 +57,30 @@ static void modulation_is_heard_where_the_line_clips_most_of_it(void) {
     expect(t, OH_TONE_ANSAM, 620);
 }
 
+static void modulation_is_heard_behind_a_hard_limit(void) {
+    struct tape t = answer_tone(false, true, -6);
+    for (int i = 0; i < t.samples; i++) /* 0.45 of the highest peak, two thirds of the lowest */
+        t.audio[i] = (int16_t)(t.audio[i] > 6165 ? 6165 : t.audio[i] < -6165 ? -6165 : t.audio[i]);
+    expect(t, OH_TONE_ANSAM, 1200);
+}
+
+static void a_slip_before_the_first_reversal_makes_no_other_tone_of_it(void) {
+    struct tape t = answer_tone(true, true, -15);
+    memmove(t.audio + (400 + 250) * 8, t.audio + (400 + 250) * 8 + 13, sizeof(int16_t) * (size_t)(t.samples - (400 + 250) * 8 - 13));
+    expect(t, OH_TONE_ANSAM_PR, 1600);
+}
+
+static void a_beep_of_400_ms_and_a_held_note_are_no_cng(void) {
+    struct tape t = one_tone(1100, 400, -15);
+    CHECK_EQ(heard_count(hear(&t, "us", OH_DETECT_FAX), OH_EVENT_TONE, -1), 0);
+    free(t.audio);
+    t = one_tone(1100, 520, -15);
+    for (int i = 0; i < 520 * 8; i++)
+        t.audio[400 * 8 + i] = (int16_t)(t.audio[400 * 8 + i] + lrint(1200 * sin(2 * M_PI * 2200 * i / 8000)));
+    CHECK_EQ(heard_count(hear(&t, "us", OH_DETECT_FAX), OH_EVENT_TONE, -1), 0);
+    free(t.audio);
+}
+
 static void two_slips_late_in_ced_are_no_reversals(void) {
     struct tape t = answer_tone(false, false, -15);
     for (int n = 0; n < 2; n++) { /* half a turn lost at 2.4 s and at 2.85 s of the tone */
@@ -107,6 +131,9 @@ int main(void) {
     TEST(ced_is_told_within_600_ms);
     TEST(reversals_and_modulation_tell_four_answer_tones_apart);
     TEST(modulation_is_heard_where_the_line_clips_most_of_it);
+    TEST(modulation_is_heard_behind_a_hard_limit);
+    TEST(a_slip_before_the_first_reversal_makes_no_other_tone_of_it);
+    TEST(a_beep_of_400_ms_and_a_held_note_are_no_cng);
     TEST(two_slips_late_in_ced_are_no_reversals);
     TEST(bell_answer_is_2225_hz);
     TEST(v21_flags_are_told_within_200_ms);
