@@ -13,11 +13,19 @@
 #define DAHDI_SPECIFY     0x4004da26u
 #define DAHDI_SET_BUFINFO 0x4018da1bu
 #define DAHDI_GETEVENT    0x8004da08u
+#define DAHDI_GET_PARAMS  0xc088da05u
+#define DAHDI_SPANSTAT    0xc13ada0au
 #define DAHDI_ELAST       500 /* errno while an event is queued */
 #define EVENT_ALARM       4
 #define EVENT_NOALARM     5
 #define EVENT_REMOVED     20
 #define ALARM_RED         8
+
+/* Where those two records have what is needed here, in octets. */
+#define PARAMS_OCTETS   136
+#define PARAMS_SPAN     4
+#define SPANSTAT_OCTETS 314
+#define SPANSTAT_ALARMS 64
 
 #define FRAME_BUFFERS 32
 #define FRAME_OCTETS  1024
@@ -87,13 +95,30 @@ int dchannel_write(struct dchannel *d, const uint8_t *octets, size_t count) {
     return write(d->fd, octets, count) == (ssize_t)count ? (int)count : -1;
 }
 
+/* Alarm bits of the D-channel's span by offhook's names, or -1. */
+static int span_alarms(const struct dchannel *d) {
+    unsigned char params[PARAMS_OCTETS] = {0}, status[SPANSTAT_OCTETS] = {0};
+    int32_t channel = d->dahdi, alarms = 0;
+    memcpy(params, &channel, sizeof channel);
+    if (ioctl(d->fd, DAHDI_GET_PARAMS, params) < 0)
+        return -1;
+    memcpy(status, params + PARAMS_SPAN, sizeof(int32_t));
+    if (ioctl(d->fd, DAHDI_SPANSTAT, status) < 0)
+        return -1;
+    memcpy(&alarms, status + SPANSTAT_ALARMS, sizeof alarms);
+    return (alarms & 0x1f) | (alarms & 0x100 ? 32 : 0) | (alarms & 0x200 ? 64 : 0) | (alarms & 0x400 ? 128 : 0);
+}
+
 int dchannel_event(struct dchannel *d) {
     int event = 0;
     if (ioctl(d->fd, DAHDI_GETEVENT, &event) < 0)
         return -1;
-    if (event == EVENT_NOALARM)
-        return 0;
-    return event == EVENT_ALARM || event == EVENT_REMOVED ? ALARM_RED : -1;
+    if (event != EVENT_ALARM && event != EVENT_NOALARM && event != EVENT_REMOVED)
+        return -1;
+    int bits = event == EVENT_REMOVED ? -1 : span_alarms(d);
+    if (bits >= 0)
+        return bits;
+    return event == EVENT_NOALARM ? 0 : ALARM_RED;
 }
 
 void dchannel_close(struct dchannel *d) {

@@ -238,13 +238,16 @@ static void trace(struct span *s, const struct frame *f, bool sent) {
              frame_name(f->type), more);
 }
 
-/* libpri keeps one event at a time and may lose that of a link that came up; the UA on the line does not get lost. */
+/* libpri keeps one event at a time: that of a link that came up may be lost, that of one that went down may come after it has come up
+ * again. What UA has answered on the line is certain. */
 static void watch_link(struct span *s, const uint8_t *octets, int count, bool sent) {
     enum frame_link kind = frame_link(octets, (size_t)count);
     if (kind == FRAME_SABME || kind == FRAME_DISC) {
         s->asked[!sent] = kind;
+        s->standing = false;
     } else if (kind == FRAME_UA || kind == FRAME_DM) {
         s->begun = s->begun || (kind == FRAME_UA && s->asked[sent] == FRAME_SABME);
+        s->standing = kind == FRAME_UA && s->asked[sent] == FRAME_SABME;
         s->asked[sent] = FRAME_OTHER;
     }
 }
@@ -451,7 +454,8 @@ static void on_event(struct span *s, pri_event *e) {
         link_up(s);
         break;
     case PRI_EVENT_DCHAN_DOWN:
-        link_down(s);
+        if (!s->standing)
+            link_down(s);
         break;
     case PRI_EVENT_RESTART:
         on_restart(s, e->restart.channel);

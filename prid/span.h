@@ -72,6 +72,7 @@ struct span {
     bool got_frame;
     enum frame_link asked[2]; /* SABME or DISC without an answer yet: 0 ours, 1 theirs */
     bool begun;               /* a UA has just answered a SABME */
+    bool standing;            /* and nothing on the line has ended that since */
 };
 
 int64_t now_us(void); /* CLOCK_MONOTONIC */

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from offhook.config import Settings
 from offhook.messages import CampaignSpec, Phase
 from offhook.node import Node
-from offhook_drivers import Scenario, Simulator, SimulatorSettings, open_driver
+from offhook_drivers import DahdiDriver, PriError, PriSettings, Scenario, Simulator, SimulatorSettings, open_driver
 from offhook_drivers.callees import Answers, Clears, plan_call
 from offhook_drivers.contract import Answered, Cleared, Dial, Event, Hangup, Link
 from offhook_drivers.exchange import PriSimulator
@@ -128,3 +128,17 @@ async def test_a_node_dials_a_campaign_over_q931(tmp_path: Path) -> None:
         assert state.phase in (Phase.RUNNING, Phase.WAITING, Phase.FINISHED)
         assert any(fact.kind == "trace" and fact.name == "sent SETUP" for fact in call.evidence)
         assert (await node.reconcile()).ok
+
+
+def test_the_settings_of_cards_are_checked() -> None:
+    assert PriSettings(name="pri", first_channels=(1, 32, 63)).first_channels == (1, 32, 63)
+    for wrong in ({"first_channels": (1, 20)}, {"first_channels": (0,)}, {"prefill": 8}, {"first_channels": ()}):
+        with pytest.raises(ValidationError):
+            PriSettings.model_validate({"name": "pri", **wrong})
+
+
+def test_a_card_that_is_not_there_is_told_with_its_mend() -> None:
+    driver = open_driver(PriSettings(name="pri"))
+    assert isinstance(driver, DahdiDriver) and driver.channels == 30 and driver.media is not None
+    with pytest.raises(PriError, match=r"dahdi.*; load the card's driver"):
+        driver.check()

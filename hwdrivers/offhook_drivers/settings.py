@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from .dahdi import DahdiDriver
 from .exchange import PriSimulator
 from .replay import Recording, Replay
 from .scenario import Scenario
@@ -47,7 +49,37 @@ class ReplaySettings(BaseModel):
     realtime: bool = Field(True, description="Ticks follow the clock; false: virtual time.")
 
 
-def open_driver(settings: SimulatorSettings | ReplaySettings, folder: Path | None = None) -> Simulator | PriSimulator | Replay:
+class PriSettings(BaseModel):
+    """``name = "pri"``: E1 cards with DAHDI drivers and ISDN PRI."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Literal["pri"]
+    first_channels: tuple[int, ...] = Field(
+        (1,), min_length=1, max_length=32, description="DAHDI's number of timeslot 1 of each E1: 1, 32, 63 ..."
+    )
+    audio: bool = Field(True, description="False runs the signalling alone.")
+    buffers: int = Field(8, ge=2, le=32, description="Blocks of 20 ms kept each way: what a stall of the machine may last.")
+    prefill: int = Field(4, ge=0, le=31, description="Blocks sent ahead; below buffers.")
+    trace: bool = Field(False, description="Keep every Q.931 message with its call.")
+    speech: bool = Field(False, description="Bearer speech instead of 3.1 kHz audio.")
+    daemon: str = Field("", description="Program of the signalling daemon; empty looks for offhook-prid.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> PriSettings:
+        if self.prefill >= self.buffers:
+            raise ValueError(f"prefill {self.prefill} leaves no room in {self.buffers} buffers: choose less")
+        if any(first < 1 for first in self.first_channels) or any(
+            later - first < 31 for first, later in pairwise(sorted(self.first_channels))
+        ):
+            raise ValueError("first_channels are 1 or more and at least 31 apart, as cat /proc/dahdi/* shows")
+        return self
+
+
+AnyDriver = Simulator | PriSimulator | Replay | DahdiDriver
+
+
+def open_driver(settings: SimulatorSettings | ReplaySettings | PriSettings, folder: Path | None = None) -> AnyDriver:
     """Make the driver that *settings* describe; paths in them are relative to *folder* (None: the working directory).
 
     Raises:
@@ -57,6 +89,16 @@ def open_driver(settings: SimulatorSettings | ReplaySettings, folder: Path | Non
         ValueError: Values that do not go together.
     """
     base = folder or Path()
+    if isinstance(settings, PriSettings):
+        return DahdiDriver(
+            settings.first_channels,
+            audio=settings.audio,
+            buffers=settings.buffers,
+            prefill=settings.prefill,
+            trace=settings.trace,
+            speech=settings.speech,
+            daemon=settings.daemon or None,
+        )
     if isinstance(settings, ReplaySettings):
         recordings = [recording.model_copy(update={"path": base / recording.path}) for recording in settings.recordings]
         return Replay(recordings, pick=settings.pick, channels=settings.channels, realtime=settings.realtime)

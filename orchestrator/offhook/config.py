@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from offhook.errors import ConfigError
-from offhook_drivers import ReplaySettings, SimulatorSettings
+from offhook_drivers import PriSettings, ReplaySettings, SimulatorSettings
 
 
 class Section(BaseModel):
@@ -134,7 +134,7 @@ class LogSettings(Section):
     json_lines: bool = Field(False, description="One JSON object a line.")
 
 
-DriverSettings = Annotated[SimulatorSettings | ReplaySettings, Field(discriminator="name")]
+DriverSettings = Annotated[SimulatorSettings | ReplaySettings | PriSettings, Field(discriminator="name")]
 
 
 class Settings(BaseSettings):
@@ -273,7 +273,7 @@ def explain(error: ValidationError, source: str, text: str, model: type[BaseMode
 
 
 def _driver_keys(path: tuple[str, ...]) -> list[str]:
-    for settings in (SimulatorSettings, ReplaySettings):
+    for settings in (SimulatorSettings, ReplaySettings, PriSettings):
         if len(path) > 1 and settings.model_fields["name"].default == path[1]:
             return list(settings.model_fields)
     return []

@@ -8,7 +8,9 @@
  * stands one triple buffer per channel and a few atomic words: neither side ever waits for the other, and nothing is allocated after the
  * media plane was opened.
  *
- * Same seed, same scripts at the same ticks: same octets, on every machine. */
+ * Same seed, same scripts at the same ticks: same octets, on every machine.
+ *
+ * oh_dahdi is the media plane of real cards, over the kernel interface of DAHDI; its ops follow the same contract. */
 #ifndef OFFHOOK_DRIVERS_H
 #define OFFHOOK_DRIVERS_H
 
@@ -122,6 +124,27 @@ OH_API int oh_sim_captured(const oh_sim *sim, int channel, uint32_t call, uint8_
 OH_API int oh_sim_alarm_set(oh_sim *sim, int span, uint32_t alarms);
 /* Number of the tick that comes next. */
 OH_API uint64_t oh_sim_now(const oh_sim *sim);
+
+/* -- cards with DAHDI drivers ------------------------------------------------------------------------------------------------ */
+
+#define OH_DAHDI_MAX_CHANNELS 960
+#define OH_DAHDI_BUFFERS      8 /* of 20 ms each way: what a stall of the machine may last */
+#define OH_DAHDI_PREFILL      4 /* blocks that are sent ahead */
+
+typedef struct oh_dahdi oh_dahdi;
+
+/* The B-channels of that many DAHDI channel numbers, channels_per_span to a span. buffers 2 to 32, prefill below that. Opens nothing yet: the
+ * media plane's open does. NULL and errno EINVAL or ENOMEM. */
+OH_API oh_dahdi *oh_dahdi_new(const int *channels, int count, int channels_per_span, int buffers, int prefill);
+/* The media plane must have been closed. NULL is allowed. */
+OH_API void oh_dahdi_free(oh_dahdi *dahdi);
+OH_API uintptr_t oh_dahdi_media(oh_dahdi *dahdi);
+/* Open all channels and close them again: 0 or -errno. Only while the media plane is closed. */
+OH_API int oh_dahdi_check(oh_dahdi *dahdi);
+/* Why the last open failed, with the mend; empty when none did. */
+OH_API const char *oh_dahdi_why(const oh_dahdi *dahdi);
+/* Alarm bits of a span as seen last (OH_ALARM_...), or -EINVAL. Any thread. */
+OH_API int oh_dahdi_alarms(const oh_dahdi *dahdi, int span);
 
 /* cffi:end */
 

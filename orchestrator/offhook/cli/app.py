@@ -77,10 +77,10 @@ def _known(error: BaseException) -> CommandError | None:
     from offhook.control.bus import BusError
     from offhook.control.client import NoReplyError
     from offhook.errors import OffhookError
-    from offhook_drivers import ClipError, ScenarioError
+    from offhook_drivers import ClipError, PriError, ScenarioError
 
     if isinstance(error, BrokerError | BusError | NoReplyError):
         return CommandError(str(error), Exit.UNREACHABLE)
-    if isinstance(error, OffhookError | ClipError | ScenarioError):
+    if isinstance(error, OffhookError | ClipError | PriError | ScenarioError):
         return CommandError(str(error), Exit.BAD_INPUT)
     return None
