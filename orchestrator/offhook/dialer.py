@@ -1,7 +1,7 @@
 """The dial loop of one campaign: leads that are due, through its limits, onto free lines.
 
 It waits for one thing at a time, in this order: the wish to run, a lead, the quota, the rate, a channel. Everything that may change
-one of these wakes it, so a free line is used at once.
+one of these wakes it, so a free line is used at once. A campaign with agents asks its pacing instead of the quota, at every tick.
 """
 
 from __future__ import annotations
@@ -10,18 +10,24 @@ import asyncio
 import datetime as dt
 import logging
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from offhook import windows
+from offhook.call import Call
 from offhook.disposition import Disposition
 from offhook.errors import PromptError, StoreError
+from offhook.gate import Gate
 from offhook.messages import CampaignState, Phase, Wanted
+from offhook.pacing import Paced
 from offhook.prompts import Prompt
 from offhook.quota import LineQuota, Pacer
 from offhook.store import Lead
 from offhook.store.store import Counts, Stored
+from offhook.store.talks import abandonment
 
 if TYPE_CHECKING:
+    from offhook.agents import Agent
     from offhook.node import Node
 
 log = logging.getLogger(__name__)
@@ -57,6 +63,8 @@ class Dialer:
         self.hopper: deque[Lead] = deque()
         self.prompt: Prompt | None = None
         self.message: Prompt | None = None
+        self.sorry: Prompt | None = None
+        self.gate: Gate | None = None
         self.changed = asyncio.Event()  # pulsed: set and replaced
         self._ready = False  # prompts are loaded
         self._more_open = False
@@ -65,6 +73,11 @@ class Dialer:
         self._waiting: asyncio.Future[int | None] | None = None
         self._pacer = Pacer(stored.spec.calls_per_second)
         self._quota = LineQuota(stored.spec.line_limit())
+        self._asked: deque[tuple[Agent, bool]] = deque()  # who asked for a call, and whether to see the lead first
+        self._previews: deque[Lead] = deque()  # leads to be shown to an agent when one is there
+        self._skipped: list[Lead] = []
+        self._going = 0  # leads whose agent waits for a line
+        self._set_gate()
 
     @property
     def name(self) -> str:
@@ -76,18 +89,29 @@ class Dialer:
         """May a call of this campaign still go out?"""
         return self.wanted is Wanted.RUNNING
 
+    @property
+    def weight(self) -> float:
+        """What this campaign counts for when agents are promised; 0 while it has nothing to dial."""
+        return self.spec.priority + 1.0 if self.phase is Phase.RUNNING else 0.0
+
+    @property
+    def pending(self) -> int:
+        """Leads shown to an agent, or about to be; their calls are not made yet."""
+        return len(self._previews) + len(self._skipped) + self._going + self._node.floor.reviews.count(self)
+
     # -- what the node tells --------------------------------------------------------------------------------------------------------
 
     def update(self, stored: Stored, counts: Counts) -> None:
         """The campaign was changed in the database."""
         spec = stored.spec
-        if (spec.prompt, spec.message) != (self.spec.prompt, self.spec.message):
+        if (spec.prompt, spec.message, spec.abandoned) != (self.spec.prompt, self.spec.message, self.spec.abandoned):
             self._ready = False
         if spec.calls_per_second != self.spec.calls_per_second:
             self._pacer = Pacer(spec.calls_per_second)
         if spec.line_limit() != self.spec.line_limit():
             self._quota.set_limit(spec.line_limit(), self._node.clock.monotonic())
         self.spec, self.wanted, self.revision = spec, stored.wanted, stored.revision
+        self._set_gate()
         self.leads = counts.leads
         self._dry = False
         self._enter(Phase.RUNNING if self.wanted is Wanted.RUNNING else Phase(self.wanted.value), "")
@@ -95,20 +119,34 @@ class Dialer:
             self._node.cancel_unanswered(self, "campaign stopped")
         self.wake()
 
+    def _set_gate(self) -> None:
+        """Pacing as the campaign wants it; calls that are on their way stay counted when only the mode changes."""
+        if not self.spec.with_agents:
+            self.gate = None
+        elif self.gate is None:
+            self.gate = Gate(self.spec, self._node.pool.channels)
+        else:
+            self.gate.change(self.spec)
+
     def wake(self) -> None:
         """Something changed; look again."""
         self._wake.set()
         if self._waiting is not None and not self._waiting.done() and not self._may_dial():
             self._waiting.set_result(None)
 
-    def call_began(self) -> None:
+    def call_began(self, call_id: str) -> None:
         """A line is in use."""
         self.active += 1
+        if self.gate is not None:
+            self.gate.began(call_id, self._node.clock.monotonic())
         self._quota.set_active(self.active, self._node.clock.monotonic())
 
-    def call_ended(self, disposition: Disposition | None, closed: bool) -> None:
-        """The line is free; *disposition* None when nothing was dialled."""
+    def call_ended(self, call_id: str, call: Call | None, closed: bool) -> None:
+        """The line is free; *call* None when nothing was dialled."""
+        disposition = call.disposition if call is not None else None
         self.active -= 1
+        if self.gate is not None:
+            self.gate.ended(call_id, call, self._node.clock.monotonic())
         self._dry = self._dry and closed
         self._quota.set_active(self.active, self._node.clock.monotonic())
         if disposition is not None:
@@ -134,12 +172,25 @@ class Dialer:
             line_limit=self.spec.line_limit(),
             outcomes=dict(self.outcomes),
             next_open=self.next_open,
+            pacing=self.gate.shown(self._node.clock.monotonic()) if self.gate is not None else None,
         )
 
+    def drop(self, why: Callable[[Lead], str]) -> None:
+        """Close the leads waiting here for which *why* has a reason."""
+        for leads in (self.hopper, self._previews, self._skipped):
+            for lead in [one for one in leads if why(one)]:
+                leads.remove(lead)
+                self._node.store.drop([lead], why(lead))
+                self.closed += 1
+                self._wake.set()
+
     def give_back(self) -> None:
-        """Return the reserved leads to the database."""
-        self._node.store.release(self.hopper)
-        self.hopper.clear()
+        """Return the reserved leads to the database, those under review too."""
+        self._node.floor.campaign_gone(self)
+        for leads in (self.hopper, self._previews, self._skipped):
+            self._node.store.release(leads)
+            leads.clear()
+        self._asked.clear()
         self._dry = False
 
     # -- the loop -------------------------------------------------------------------------------------------------------------------
@@ -174,6 +225,8 @@ class Dialer:
             await self._sleep(LONGEST_WAIT_S)
         elif not self.hopper and not await self._fill():
             await self._sleep(self._nothing_due())
+        elif self.gate is not None:
+            await self._pace(self.gate)
         elif (wait := self._quota.wait(now)) is None or wait > 0:
             self._enter(Phase.RUNNING, "")
             await self._sleep(LONGEST_WAIT_S if wait is None else wait)
@@ -188,20 +241,133 @@ class Dialer:
         self._waiting = self._node.pool.ask(self.spec.priority)
         channel = await self._waiting
         self._waiting = None
-        if channel is None:
-            return  # woken: something changed
-        lead = self.hopper.popleft()
+        if channel is not None:  # else woken: something changed
+            self._place(self.hopper.popleft(), channel)
+
+    def _place(self, lead: Lead, channel: int) -> None:
+        """Call a lead, if it may still be called, on a channel taken from the pool."""
         now = self._node.clock.now()
         if not self._may_dial() or not windows.is_open(self.spec.windows, self.zones(lead.zones), now):  # checked again at dial time (D46)
             self._node.store.release([lead])
             self._dry = False
             self._node.pool.give(channel)
+            self._node.floor.call_ended(lead.call_id, None, self)
             return
         monotonic = self._node.clock.monotonic()
         self._pacer.take(monotonic)
         self._node.pacer.take(monotonic)
-        self.call_began()
+        self.call_began(lead.call_id)
         self._node.place(self, lead, channel)
+
+    # -- with agents ----------------------------------------------------------------------------------------------------------------
+
+    @property
+    def policy(self) -> Paced | None:
+        """What paces the calls; None without agents."""
+        return self.gate.policy if self.gate is not None else None
+
+    async def _pace(self, gate: Gate) -> None:
+        """One tick of the policy: decide, launch, wait for the next."""
+        self._enter(Phase.RUNNING, "")
+        if not gate.seeded:
+            await self._seed(gate)
+        monotonic = self._node.clock.monotonic
+        until = monotonic() + gate.policy.tick_s
+        self._serve_asked()
+        pool = self._node.pool
+        calls = self._node.floor.decide(self, pool.limit - pool.in_use)
+        for _ in range(calls):
+            if not self._may_dial() or (not self.hopper and not await self._fill()):
+                break
+            if gate.policy.reserves:
+                if not self.show_next():
+                    break
+            elif self._to_be_shown(self.hopper[0]):
+                self._previews.append(self.hopper.popleft())
+                self.show_next()
+            elif not await self._launch(until):
+                break
+        self._pulse()
+        if self._may_dial() and (self.hopper or self.active):
+            await asyncio.sleep(max(0.0, until - monotonic()))
+
+    async def _launch(self, until: float) -> bool:
+        """Put the next lead on a line that is free by *until*; False when there is none."""
+        clock = self._node.clock
+        while (wait := max(self._pacer.delay(clock.monotonic()), self._node.pacer.delay(clock.monotonic()))) > 0:  # noqa: ASYNC110
+            await asyncio.sleep(wait)
+        self._waiting = self._node.pool.ask(self.spec.priority)
+        channel: int | None = None
+        try:
+            async with asyncio.timeout(max(0.0, until - clock.monotonic())):
+                channel = await asyncio.shield(self._waiting)
+        except TimeoutError:
+            if self._waiting.done():
+                channel = self._waiting.result()
+            else:
+                self._waiting.set_result(None)
+        finally:
+            self._waiting = None
+        if channel is None:
+            return False
+        self._place(self.hopper.popleft(), channel)
+        return True
+
+    def _to_be_shown(self, lead: Lead) -> bool:
+        """Is this lead dialled only for an agent who has seen it? A person who was abandoned is called again in no other way."""
+        wanted = self.spec.pacing.preview
+        return lead.tries.get(Disposition.ABANDONED, 0) > 0 or (bool(wanted) and all(lead.extra.get(k) == v for k, v in wanted.items()))
+
+    def show_next(self, agent: Agent | None = None) -> bool:
+        """Show the next lead that is to be shown to a ready agent, this one or whoever is promised; False when there is none."""
+        if not self._may_dial() or self.gate is None:
+            return False
+        leads = self._previews
+        if not leads and self.gate.policy.reserves and agent is None:
+            leads = self.hopper
+        if not leads or not self._node.floor.show(self, leads[0], agent):
+            return False
+        leads.popleft()
+        return True
+
+    def skip(self, lead: Lead) -> None:
+        """An agent would not call this lead now; it comes again when the list is through."""
+        self._skipped.append(lead)
+
+    def ask(self, agent: Agent, preview: bool) -> None:
+        """An agent asks for a call of this campaign."""
+        self._asked.append((agent, preview))
+        self.wake()
+
+    def _serve_asked(self) -> None:
+        while self._asked and self.hopper:
+            agent, preview = self._asked.popleft()
+            if self._node.floor.show(self, self.hopper[0], agent, at_once=not preview):
+                self.hopper.popleft()
+
+    def dial_for(self, lead: Lead) -> None:
+        """Dial a lead for the agent who has seen it, as soon as a line is free."""
+        self._going += 1
+        self._node.spawn(self._dial_for(lead), f"dial[{lead.call_id}]")
+
+    async def _dial_for(self, lead: Lead) -> None:
+        try:
+            channel = await self._node.pool.ask(9)  # somebody waits for it
+            assert channel is not None
+            self._place(lead, channel)
+        finally:
+            self._going -= 1
+
+    async def _seed(self, gate: Gate) -> None:
+        """Tell the pacing what the rule's window holds from before."""
+        since_s = gate.rule.window_s
+        now = self._node.clock.now().timestamp()
+        from_ms = 0 if since_s is None else round((now - since_s) * 1000)
+        offset = self._node.clock.monotonic() - now
+        cells = await abandonment(self._node.store, self.id, from_ms, max(1, round((since_s or 86_400.0) * 1000 / 240)))
+        gate.seed((ms / 1000 + offset, people, abandoned, connected) for ms, people, abandoned, connected in cells)
+
+    # -- leads ----------------------------------------------------------------------------------------------------------------------
 
     def zones(self, of_number: tuple[str, ...]) -> tuple[str, ...]:
         """Zones whose windows count for a number."""
@@ -211,6 +377,7 @@ class Dialer:
         try:
             self.prompt = await self._prompt(self.spec.prompt)
             self.message = await self._prompt(self.spec.message) or self.prompt
+            self.sorry = await self._prompt(self.spec.abandoned)
             self._ready = True
         except PromptError as error:
             self._enter(Phase.HELD, str(error))
@@ -232,7 +399,14 @@ class Dialer:
         open_now = [d.zones for d in due if d.first_ms <= now_ms and windows.is_open(self.spec.windows, self.zones(d.zones), now)]
         if open_now:
             wanted = min(HOPPER, max(4, round(self.spec.line_limit())))
-            self.hopper.extend(await self._node.store.reserve(self._node.name, self.id, open_now, wanted, self._node.new_id))
+            while True:
+                taken = await self._node.store.reserve(self._node.name, self.id, open_now, wanted, self._node.new_id, self.spec)
+                self.hopper.extend(taken)
+                self.closed += taken.closed  # may not be called at all
+                if self.hopper or not taken.more:
+                    break
+            if not self.hopper and (taken.closed or taken.held):
+                due = await self._node.store.due(self.id)
         self.next_open = None
         if not self.hopper and due:
             opens = [
@@ -242,6 +416,9 @@ class Dialer:
             self.next_open = min((when for when in opens if when is not None), default=None)
         self._more_open = bool(due)
         self._dry = not due
+        if not self.hopper and self._skipped and not due:
+            self.hopper.extend(self._skipped)
+            self._skipped.clear()
         return bool(self.hopper)
 
     def _nothing_due(self) -> float:
@@ -252,7 +429,7 @@ class Dialer:
             return min(LONGEST_WAIT_S, max(0.001, wait))
         if self._more_open:
             self._enter(Phase.WAITING, "no calling window opens within a year; check windows and holidays")
-        elif self.active:
+        elif self.active or self.pending:
             self._enter(Phase.RUNNING, "the last calls are in progress")
         elif self.leads and self.closed >= self.leads:
             self._enter(Phase.FINISHED, "")

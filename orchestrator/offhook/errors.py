@@ -19,6 +19,10 @@ class CampaignError(OffhookError):
     """A campaign is unknown, exists already, or cannot do what was asked of it in its present state."""
 
 
+class AgentError(OffhookError):
+    """An agent is unknown, or cannot do what was asked in the present state."""
+
+
 class PromptError(OffhookError):
     """A prompt file is missing, is not audio, or is longer than a prompt may be."""
 

@@ -6,12 +6,18 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from offhook.answer import core_settings
+from offhook.messages import AnswerHandling
 from offhook.prompts import Prompt
 from offhook_core import CoreError, Detect, Profile
 from offhook_drivers.contract import Hangup
 
 if TYPE_CHECKING:
     from offhook.node import Node
+
+
+_BALANCED = core_settings(AnswerHandling())
+"""What the core decides by before it is told."""
 
 
 class Line(Protocol):
@@ -51,6 +57,13 @@ class NodeLine:
         if engine is not None:
             self._order(lambda: engine.reset(self._channel, profile))
 
+    def decide_by(self, answer: AnswerHandling) -> None:
+        """Let the core decide who answered by these settings; it keeps them from call to call."""
+        engine, settings = self._node.engine, core_settings(answer)
+        if engine is not None and self._node.answer_settings.get(self._channel, _BALANCED) != settings:
+            self._order(lambda: engine.answer_settings(self._channel, settings))
+            self._node.answer_settings[self._channel] = settings
+
     def answered(self) -> None:
         engine = self._node.engine
         assert engine is not None
@@ -79,3 +92,9 @@ class NodeLine:
             self._order(lambda: engine.stop_play(self._channel))
         elif self._timer is not None:
             self._timer.cancel()
+
+    def bridge(self, other: int | None) -> None:
+        """Join this channel's audio with another's; None parts them."""
+        engine = self._node.engine
+        if engine is not None:
+            self._order(lambda: engine.bridge(self._channel, other))

@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self
 
@@ -24,10 +23,15 @@ from offhook.call import Call
 from offhook.channels import ChannelPool
 from offhook.clock import Clock, Uuid7, VirtualLoop, loop_clock
 from offhook.config import Settings
+from offhook.contacts.model import Suppressed, Suppression
 from offhook.desk import Desk
 from offhook.dialer import Dialer
+from offhook.disposition import Disposition
 from offhook.errors import CampaignError, StoreError
+from offhook.feeds.start import open_feeds
+from offhook.floor import Floor
 from offhook.grid import LETTERS
+from offhook.health import judge
 from offhook.line import NodeLine
 from offhook.messages import (
     CallChanged,
@@ -50,22 +54,26 @@ from offhook.messages import (
 )
 from offhook.numbers import Number
 from offhook.prompts import PromptBook
-from offhook.quota import Pacer
+from offhook.quota import Pacer, Rate
 from offhook.reconcile import Running, reconcile
+from offhook.recordings import Recordings
 from offhook.recover import recover
 from offhook.retry import after
+from offhook.stops import Stops
 from offhook.store import Lead, Store, StoreStatus
+from offhook.store.history import number_history
 from offhook.store.store import result_row
+from offhook.talk import TalkCall
 from offhook.tones.chosen import tone_plan
 from offhook_core import Alarm as AlarmBit
 from offhook_core import CoreError, Engine, Profile
 from offhook_core import Event as Sound
+from offhook_core.answer import AnswerSettings
 from offhook_drivers import open_driver
 from offhook_drivers.contract import Alarm, Cleared, Dial, Driver, Event, Hangup, Link, Offered
 
 log = logging.getLogger(__name__)
 
-RATE_WINDOW_S = 10.0
 CLOSE_S = 10.0
 """Longest wait for lines to become free when the node is left."""
 CHANGED_S = 1.0
@@ -90,6 +98,8 @@ class Node(Desk):
         self._given_driver = driver
         self.driver: Driver
         self.engine: Engine | None = None
+        self.floor: Floor
+        self.stops = Stops(self)
         self._announcements: LiveAnnouncements | None = None
         self.pool: ChannelPool
         self.prompts: PromptBook
@@ -98,6 +108,7 @@ class Node(Desk):
         self._dialers: dict[str, Dialer] = {}
         self._calls: dict[int, Call] = {}
         self._owners: dict[str, Dialer] = {}
+        self.answer_settings: dict[int, AnswerSettings] = {}  # by channel, as the core was told
         self._alarms: dict[int, int] = {}
         self._subscribers: list[Callable[[NodeEvent], None]] = []
         self._tasks: asyncio.TaskGroup
@@ -106,7 +117,7 @@ class Node(Desk):
         self._health = Health.STARTING
         self._reason = ""
         self._store_reason = ""
-        self._seizures: deque[float] = deque()
+        self._rate = Rate()
         self._dirty: set[str] = set()
         self._core_told = -1e9
         self._attempts = 0
@@ -126,6 +137,7 @@ class Node(Desk):
     async def __aenter__(self) -> Self:
         self.clock = self._given_clock or loop_clock()
         self.new_id = Uuid7(self.clock)
+        self.floor = Floor(self)
         self._started = self.clock.now()
         data = self.settings.node.data_dir
         database = self.settings.database
@@ -154,7 +166,8 @@ class Node(Desk):
         if media is not None:
             self.engine = Engine(self.driver.channels, tone_plan(self.settings.core.plan, self.settings.core.plan_files))
             folder = self.settings.node.data_dir / "announcements"
-            self._announcements = LiveAnnouncements(self.engine, folder, self.settings.core.capture_s, self.clock)
+            kept = Recordings(self.settings.node.data_dir / "recordings", self.settings.recordings)
+            self._announcements = LiveAnnouncements(self.engine, folder, self.settings.core.capture_s, self.clock, kept)
             await self._announcements.refresh()
         self.prompts = PromptBook(self.engine, self.clock)
         await self.driver.start(self._on_signal)
@@ -170,7 +183,12 @@ class Node(Desk):
         self._tasks = asyncio.TaskGroup()
         await self._tasks.__aenter__()
         self._services.append(self._tasks.create_task(self._follow_wishes(), name="wishes"))
+        if not self.clock.virtual:  # in virtual time nobody else writes
+            self._services.append(self._tasks.create_task(self.stops.run(), name="suppressions"))
         await self._refresh()
+        folder = self.settings.node.data_dir / "feeds"
+        for feed in open_feeds(self.settings.feeds, self, self.store, self.clock, folder, lambda text: self._alarm("feed", text)):
+            self._services.append(self._tasks.create_task(feed.run(), name=f"feed[{feed.settings.name}]"))
         self._health = Health.HELD  # from here on the links say how it is
         self._judge_health()
 
@@ -260,17 +278,22 @@ class Node(Desk):
 
     async def campaign(self, name: str) -> CampaignState:
         """One campaign."""
-        return self._dialer(name).state()
+        return self.dialer(name).state()
 
-    def _dialer(self, name: str) -> Dialer:
+    def dialer(self, name: str) -> Dialer:
+        """The dial loop of a campaign. CampaignError when there is no such campaign."""
         if name not in self._dialers:
             known = ", ".join(sorted(self._dialers))
             raise CampaignError(f"no campaign '{name}'; there {'are ' + known if known else 'is none yet'}")
         return self._dialers[name]
 
+    def staffed(self) -> list[Dialer]:
+        """Campaigns that work with agents, by name."""
+        return [self._dialers[name] for name in sorted(self._dialers) if self._dialers[name].gate is not None]
+
     async def wait_campaign(self, name: str) -> CampaignState:
         """Return when it is finished or stopped and its last call is disposed and stored."""
-        dialer = self._dialer(name)
+        dialer = self.dialer(name)
         while dialer.active or dialer.phase not in (Phase.FINISHED, Phase.STOPPED):
             await dialer.changed.wait()
         await self._settle()
@@ -299,7 +322,19 @@ class Node(Desk):
 
     def _tell_changed(self, dialer: Dialer) -> None:
         self._dirty.discard(dialer.name)
-        self._emit(CampaignChanged(at=self.clock.now(), state=dialer.state()))
+        self.emit(CampaignChanged(at=self.clock.now(), state=dialer.state()))
+
+    def dialers(self) -> list[Dialer]:
+        """Every campaign's dial loop."""
+        return list(self._dialers.values())
+
+    def live_calls(self) -> list[Call]:
+        """Calls that are on a line."""
+        return list(self._calls.values())
+
+    async def suppress(self, wanted: Suppression) -> Suppressed:
+        """Never call somebody again: what is queued, reserved or ringing anywhere is taken out at once (L12)."""
+        return await self.stops.suppress(wanted)
 
     def cancel_unanswered(self, dialer: Dialer, reason: str) -> None:
         """Hang up the calls of a campaign that nobody has answered yet."""
@@ -309,9 +344,21 @@ class Node(Desk):
 
     # -- calls ----------------------------------------------------------------------------------------------------------------------
 
+    def line(self, channel: int) -> NodeLine:
+        """What can be done to a channel."""
+        return NodeLine(self, channel)
+
     def call_on(self, channel: int) -> Call | None:
         """The call on a channel."""
         return self._calls.get(channel)
+
+    def owner(self, call: Call) -> Dialer | None:
+        """The campaign that made a call."""
+        return self._owners.get(call.id)
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run *work* as a task of the node."""
+        self._tasks.create_task(work, name=name)
 
     def place(self, dialer: Dialer, lead: Lead, channel: int) -> None:
         """Call a reserved lead on a channel taken from the pool."""
@@ -325,6 +372,7 @@ class Node(Desk):
             call = await self._seize(dialer, lead, channel)
             if call is not None:
                 await self._carry(call)
+                await self._look_back(call)
                 closed = self._store_result(dialer, call)
                 await self._learn(call)
             self.pool.give(channel)
@@ -334,7 +382,8 @@ class Node(Desk):
             self.driver.send(Hangup(channel))
         finally:
             self._owners.pop(lead.call_id, None)
-            dialer.call_ended(call.disposition if call is not None else None, closed)
+            self.floor.call_ended(lead.call_id, call if isinstance(call, TalkCall) else None, dialer)
+            dialer.call_ended(lead.call_id, call, closed)
 
     async def _seize(self, dialer: Dialer, lead: Lead, channel: int) -> Call | None:
         """Journal the seizure; None, and the lead given back, when the call may not go out after all."""
@@ -347,30 +396,46 @@ class Node(Desk):
         if self._health is Health.STOPPING or not dialer.wants_calls:  # it changed while the journal was written
             self.store.release([lead])
             return None
+        if why := self.stops.why(dialer, lead):
+            self.store.drop([lead], why)
+            dialer.closed += 1
+            return None
         span = channel // self.driver.channels_per_span
-        line = NodeLine(self, channel)
-        return Call(dialer.spec, lead, dialled, channel, span, line, self.clock, dialer.prompt, dialer.message, self._phase_changed)
+        given = (dialer.spec, lead, dialled, channel, span, self.line(channel), self.clock, dialer.prompt, dialer.message)
+        if dialer.gate is not None:
+            return TalkCall(*given, self._phase_changed, agents=self.floor, sorry=dialer.sorry)
+        return Call(*given, self._phase_changed)
 
     async def _carry(self, call: Call) -> None:
         """From the Dial to the Cleared."""
         channel = call.channel
-        line = NodeLine(self, channel)
+        line = self.line(channel)
         self._calls[channel] = call
         try:
             line.reset(Profile.PRE_ANSWER)
+            line.decide_by(call.campaign.answer)
+            call.hearing = "" if self._announcements is None else self._announcements.hearing
             call.begin()
-            self._count_seizure()
+            self._rate.count(self.clock.monotonic())
             try:
                 self.driver.send(Dial(channel, call.id, call.dialled, call.campaign.caller_id))
             except ValueError as error:
                 call.refuse(str(error))
             else:
                 self._dials += 1
-                self._emit(CallStarted(at=self.clock.now(), call_id=call.id, campaign=call.campaign.name, channel=channel))
+                self.emit(CallStarted(at=self.clock.now(), call_id=call.id, campaign=call.campaign.name, channel=channel))
             await call.done
         finally:
             del self._calls[channel]
             line.reset(Profile.OFF)
+
+    async def _look_back(self, call: Call) -> None:
+        """A number is called vacant only when its calls in all campaigns say nothing else (S05)."""
+        if call.disposition in (Disposition.VACANT, Disposition.SUSPECT_VACANT) and self.store.status is StoreStatus.UP:
+            try:
+                call.reconsider(**await number_history(self.store, call.lead.e164))
+            except StoreError as error:
+                log.error("call %s: the number's history is not known: %s", call.id, error)
 
     async def _learn(self, call: Call) -> None:
         """Keep an announcement that nobody knows yet, before the channel is used again; what fails here costs that recording alone."""
@@ -386,27 +451,23 @@ class Node(Desk):
         assert record.disposition is not None and record.ended is not None
         tries = {**call.lead.tries, record.disposition: call.lead.tries.get(record.disposition, 0) + 1}
         following = after(call.campaign.retry, record.disposition, tries)
+        stopped = self.stops.why(dialer, call.lead)
+        again = following.again and not stopped
         due = round(record.ended.timestamp() * 1000 + following.after_s * 1000)
-        self.store.result(result_row(record, dialer.id, "open" if following.again else "closed", due, tries, following.why))
+        self.store.result(result_row(record, dialer.id, "open" if again else "closed", due, tries, stopped or following.why))
         self._attempts += 1
         if self._subscribers:
-            self._emit(CallEnded(at=record.ended, call=record))
-        return not following.again
+            self.emit(CallEnded(at=record.ended, call=record))
+        return not again
 
     def _phase_changed(self, call: Call) -> None:
+        owner = self._owners.get(call.id)
+        if owner is not None and owner.gate is not None:
+            owner.gate.moved(call, self.clock.monotonic())
         if self._subscribers and call.phase is not CallPhase.SEIZED:
-            self._emit(
+            self.emit(
                 CallChanged(at=self.clock.now(), call_id=call.id, campaign=call.campaign.name, channel=call.channel, phase=call.phase)
             )
-
-    def _count_seizure(self) -> None:
-        self._seizures.append(self.clock.monotonic())
-        self._trim_seizures()
-
-    def _trim_seizures(self) -> None:
-        horizon = self.clock.monotonic() - RATE_WINDOW_S
-        while self._seizures and self._seizures[0] < horizon:
-            self._seizures.popleft()
 
     # -- what the line says ---------------------------------------------------------------------------------------------------------
 
@@ -458,32 +519,22 @@ class Node(Desk):
     def _judge_health(self) -> None:
         if self._health in (Health.STARTING, Health.STOPPING):
             return
-        down = [str(span) for span in range(self.pool.spans) if not self.pool.up(span)]
-        if self._store_reason:
-            self._enter_health(Health.HELD, self._store_reason)
-        elif self._threaded and self.engine is not None and not self.engine.running:
-            self._enter_health(Health.HELD, "the media thread has ended; see the log, then restart the node")
-        elif len(down) == self.pool.spans:
-            self._enter_health(Health.HELD, "no span is in service")
-        elif down or not self._reconciled:
-            reasons = [f"span {', '.join(down)} is out of service"] if down else []
-            reasons += [] if self._reconciled else ["the books do not add up"]
-            self._enter_health(Health.DEGRADED, "; ".join(reasons))
-        else:
-            self._enter_health(Health.READY, "")
+        ended = self._threaded and self.engine is not None and not self.engine.running
+        down = [span for span in range(self.pool.spans) if not self.pool.up(span)]
+        self._enter_health(*judge(self._store_reason, ended, down, self.pool.spans, self._reconciled))
 
     def _enter_health(self, health: Health, reason: str) -> None:
         if (health, reason) == (self._health, self._reason):
             return
         self._health, self._reason = health, reason
         log.info("node: %s%s", health, f", {reason}" if reason else "")
-        self._emit(NodeHealth(at=self.clock.now(), health=health, reason=reason))
+        self.emit(NodeHealth(at=self.clock.now(), health=health, reason=reason))
         for dialer in self._dialers.values():
             dialer.wake()
 
     def _alarm(self, what: str, text: str, **data: Any) -> None:
         log.error("node: %s: %s", what, text)
-        self._emit(NodeAlarm(at=self.clock.now(), what=what, text=text, data=data))
+        self.emit(NodeAlarm(at=self.clock.now(), what=what, text=text, data=data))
 
     # -- reporting ------------------------------------------------------------------------------------------------------------------
 
@@ -497,7 +548,13 @@ class Node(Desk):
 
         return unsubscribe
 
-    def _emit(self, event: NodeEvent) -> None:
+    @property
+    def heard(self) -> bool:
+        """Does anybody listen to events?"""
+        return bool(self._subscribers)
+
+    def emit(self, event: NodeEvent) -> None:
+        """Tell every subscriber."""
         for callback in list(self._subscribers):
             try:
                 callback(event)
@@ -506,7 +563,7 @@ class Node(Desk):
 
     def _span_changed(self, span: int) -> None:
         if self._subscribers:
-            self._emit(SpanChanged(at=self.clock.now(), state=self._span(span)))
+            self.emit(SpanChanged(at=self.clock.now(), state=self._span(span)))
 
     def _span(self, span: int) -> SpanState:
         first = span * self.driver.channels_per_span
@@ -525,7 +582,6 @@ class Node(Desk):
         """The node now. Cheap; no database."""
         from offhook import __version__
 
-        self._trim_seizures()
         stats = self.engine.stats() if self.engine is not None else None
         return NodeState(
             node=self.name,
@@ -541,7 +597,7 @@ class Node(Desk):
             channels_in_use=self.pool.in_use,
             channels_peak=self.pool.peak,
             attempts=self._attempts,
-            calls_per_second=len(self._seizures) / RATE_WINDOW_S,
+            calls_per_second=self._rate.per_second(self.clock.monotonic()),
             ticks=stats.ticks if stats else 0,
             late_ticks=stats.late_ticks if stats else 0,
             events_lost=stats.overruns if stats else 0,
@@ -559,7 +615,7 @@ class Node(Desk):
             books,
             Running(
                 calls=max(before.calls, now.calls) + self.store.spooled,
-                reserved=max(before.reserved, now.reserved) + sum(len(d.hopper) for d in self._dialers.values()),
+                reserved=max(before.reserved, now.reserved) + sum(len(d.hopper) + d.pending for d in self._dialers.values()),
                 dials=now.dials,
                 cleared=now.cleared,
                 in_progress=now.in_progress,
@@ -575,7 +631,7 @@ class Node(Desk):
         dialled = sum(call.phase is not CallPhase.DISPOSED and not call.facts.refused for call in self._calls.values())
         return Running(
             calls=len(self._owners),
-            reserved=sum(len(dialer.hopper) for dialer in self._dialers.values()),
+            reserved=sum(len(d.hopper) + d.pending for d in self._dialers.values()),
             dials=self._dials,
             cleared=self._cleared,
             in_progress=dialled,

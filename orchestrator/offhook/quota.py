@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 
 BURST_S = 0.1
 """Time in which missed starts are made up for: timers fire on ticks of 20 ms, and the rate must not suffer."""
+RATE_WINDOW_S = 10.0
+"""Time over which the rate of starts is told."""
 MEMORY_LINE_S = 60.0
 """Most line-seconds that the quota remembers as owed or overdrawn."""
 
@@ -29,6 +32,27 @@ class Pacer:
     def take(self, now: float) -> None:
         """A start was made."""
         self._next = max(self._next, now - BURST_S) + 1.0 / self.per_second
+
+
+class Rate:
+    """Starts a second over the last :data:`RATE_WINDOW_S`."""
+
+    def __init__(self) -> None:
+        self._starts: deque[float] = deque()
+
+    def count(self, now: float) -> None:
+        """A start was made."""
+        self._starts.append(now)
+        self._trim(now)
+
+    def per_second(self, now: float) -> float:
+        """The rate now."""
+        self._trim(now)
+        return len(self._starts) / RATE_WINDOW_S
+
+    def _trim(self, now: float) -> None:
+        while self._starts and self._starts[0] < now - RATE_WINDOW_S:
+            self._starts.popleft()
 
 
 class LineQuota:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from offhook.call import Call
 from offhook.clock import Clock
-from offhook.disposition import Ended
+from offhook.disposition import Disposition, Ended
 from offhook.line import Line
 from offhook.messages import CallPhase, CampaignSpec
 from offhook.prompts import Prompt
@@ -50,6 +50,7 @@ class TalkCall(Call):
         self._sorry = sorry
         self._greeting_from_ms: int | None = None  # of what was said after the answer
         self._greeting_to_ms: int | None = None  # none while it goes on
+        self.told_abandoned = False  # the pacing has counted it
 
     @property
     def waits(self) -> bool:
@@ -67,6 +68,8 @@ class TalkCall(Call):
     def connect(self, agent: str) -> None:
         """The person talks with an agent from now on; :meth:`finish`, the person or the network ends it."""
         self.facts.talked = True
+        if self.facts.verdict is None:
+            self.facts.verdict = Disposition.PERSON  # no audio: the agent hears who it is
         self._timers_off("max_call")
         self._note("did", "connect", agent)
         self._enter(CallPhase.TALKING)

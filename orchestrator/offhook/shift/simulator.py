@@ -102,7 +102,7 @@ def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return view
 
 
-def _under(limit_s: float, ring: Distribution, rng: np.random.Generator, n: int) -> npt.NDArray[np.float64]:
+def under_limit(limit_s: float, ring: Distribution, rng: np.random.Generator, n: int) -> npt.NDArray[np.float64]:
     """Draw ringing times of calls that are answered, so under the no-answer time: the shares of the list are of answered calls."""
     drawn = ring.draw(rng, 2 * n)
     drawn, again = drawn[:n], drawn[n:]
@@ -125,8 +125,8 @@ class _Leads:
                 rng.random(n),
                 rng.random(n),
                 s.network.setup.draw(rng, n),
-                _under(s.network.no_answer_s, s.network.person_ring, rng, n),
-                _under(s.network.no_answer_s, s.network.machine_ring, rng, n),
+                under_limit(s.network.no_answer_s, s.network.person_ring, rng, n),
+                under_limit(s.network.no_answer_s, s.network.machine_ring, rng, n),
                 s.detection.greeting_onset.draw(rng, n),
                 s.detection.greeting.draw(rng, n),
                 s.detection.person.draw(rng, n),
