@@ -8,8 +8,9 @@
  * A digit has ended after a pause of about 25 ms; breaks of 10 ms are ridden through. */
 #include "lane.h"
 
-#define STEP   20 /* samples: 2.5 ms */
-#define BLOCKS 28
+#define STEP     20 /* samples: 2.5 ms */
+#define BLOCKS   28
+#define SHORTEST 28 /* ms; Q.24: 40 must be heard, 24 must not */
 
 static const float rows_hz[4] = {697, 770, 852, 941}, columns_hz[4] = {1209, 1336, 1477, 1633};
 
@@ -57,23 +58,28 @@ static int stood(const struct oh_ring *ring) {
     float plateau = 0;
     for (int b = BLOCKS - 6; b < BLOCKS; b++)
         plateau += e[b] / 6;
-    int n = 0;
-    float most = 0, least = 1e30f;
+    int n = 0, inner = 0;
+    float most = 0, least = 1e30f, sum = 0, level = 0;
     for (int b = BLOCKS - 2; b >= 0; b -= 2) { /* 5 ms at a time: the beat of the pair is shorter */
         float pair = (e[b] + e[b + 1]) / 2;
         if (pair < 0.3f * plateau)
             break;
+        sum += pair;
         most = oh_maxf(most, pair);
-        if (pair < 0.72f * plateau && n >= 8) {
-            n += 1 + (e[b + 1] > 0.3f * plateau && e[b] > 0.3f * plateau); /* the edge */
+        if (pair < 0.72f * plateau && n >= 8) { /* the edge */
             if (e[b] < 0.3f * plateau)
                 break;
             continue;
         }
         least = oh_minf(least, pair);
+        if (n > 0) { /* the newest may be an edge too */
+            level += pair;
+            inner++;
+        }
         n += 2;
     }
-    return most > 2.6f * least ? 0 : n * STEP;
+    /* as long as its energy is at that level: edges count as far as they are filled */
+    return most > 2.6f * least || inner == 0 ? 0 : (int)(sum / (level / (float)inner) * 2 * STEP);
 }
 
 /* One tone 4 dB above the other, as the formants of a vowel are. */
@@ -146,7 +152,8 @@ void oh_dtmf_hop(const struct oh_ear_call *call) {
     if (off > (level > 0.9f * h->total ? 0.0215f : 0.0155f))
         return;
     int samples = stood(&call->ring);
-    if (samples < 30 * OH_MS || level < 0.76f * h->total || (level < 0.85f * h->total && d->hops < 3) || level < least(call->lane->plan))
+    if (samples < SHORTEST * OH_MS || level < 0.76f * h->total || (level < 0.85f * h->total && d->hops < 3) ||
+        level < least(call->lane->plan))
         return;
     if (level < 0.82f * h->total && (off > 0.012f || voiced(h)))
         return;

@@ -75,8 +75,10 @@ static void twist_of_8_dB_either_way(void) {
     expect_keys(all_keys(1, 1, -8, -16, 50, 50));
 }
 
-static void tones_of_23_ms_are_refused(void) {
+static void tones_of_23_and_24_ms_are_refused(void) {
     expect_none(all_keys(1, 1, -10, -8, 23, 50), "us");
+    for (int pause = 50; pause < 60; pause++) /* at any place between two hops */
+        expect_none(all_keys(1, 1, -10, -10, 24, pause), "jp");
 }
 
 static void a_break_of_10_ms_is_ridden_through(void) {
@@ -152,7 +154,7 @@ int main(void) {
     TEST(japan_refuses_minus_29);
     TEST(minus_55_is_refused);
     TEST(twist_of_8_dB_either_way);
-    TEST(tones_of_23_ms_are_refused);
+    TEST(tones_of_23_and_24_ms_are_refused);
     TEST(a_break_of_10_ms_is_ridden_through);
     TEST(a_digit_is_told_within_50_ms);
     TEST(dial_tone_under_the_digit_does_no_harm);
