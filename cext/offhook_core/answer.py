@@ -80,7 +80,8 @@ class AnswerSettings:
         unknown = set(changes) - set(cls.__slots__)
         if unknown:
             raise ValueError(f"no answer setting {', '.join(sorted(unknown))}: there are {', '.join(cls.__slots__)}")
-        return replace(settings, **changes)  # type: ignore[arg-type]
+        whole = {name: int(value) for name, value in changes.items() if cls.__annotations__[name] == "int" and value == int(value)}
+        return replace(settings, **{**changes, **whole})  # type: ignore[arg-type]
 
     def to_c(self) -> Any:
         """An ``oh_answer_settings *``."""

@@ -7,9 +7,11 @@ when it next wants to be asked. The core's own answer verdicts (``OH_EVENT_ANSWE
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from offhook.disposition import Disposition
 from offhook.messages import AnswerHandling
+from offhook_core.answer import AnswerSettings
 
 BEEP_MS = 160
 """Shortest beep that tells a machine; shorter ones are keys, clicks and vowels."""
@@ -38,6 +40,16 @@ CORE_VERDICTS = {
     "modem": Disposition.FAX,
     "silence": Disposition.ANSWERED_SILENT,
 }
+
+
+def core_settings(answer: AnswerHandling) -> AnswerSettings:
+    """What the core's analysis is to decide by."""
+    return _core_settings(answer.preset, tuple(answer.core.items()))
+
+
+@cache
+def _core_settings(preset: str, changes: tuple[tuple[str, float], ...]) -> AnswerSettings:
+    return AnswerSettings.preset(preset, **dict(changes))
 
 
 @dataclass(frozen=True, slots=True)

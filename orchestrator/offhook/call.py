@@ -17,16 +17,17 @@ from offhook.announce.classes import class_of
 from offhook.answer import BEEP_P, CORE_VERDICTS, AnswerAnalysis
 from offhook.clock import Clock
 from offhook.disposition import Disposition, Ended, Facts
-from offhook.evidence import as_facts
+from offhook.evidence import TimeLine, in_force
 from offhook.fusion import VACANT_CAUSES, VACANT_TONES, Result, fuse
 from offhook.line import Line
-from offhook.messages import CallFact, CallPhase, CallRecord, CampaignSpec
+from offhook.messages import CallPhase, CallRecord, CampaignSpec
 from offhook.numbers import completeness
 from offhook.prompts import Prompt
+from offhook.speech import Speech
 from offhook.store import Lead
 from offhook_core import Event as Sound
 from offhook_core import EventKind
-from offhook_drivers.contract import Answered, Cause, Cleared, Digit, Event, Proceeding, Progress, Ringing
+from offhook_drivers.contract import Answered, Cause, Cleared, Digit, Event, Proceeding, Progress, Ringing, Traced
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,8 @@ SECOND_SIGN_S = 8.0
 """After one sign of a vacant number the line is kept so long for the other one (S05)."""
 ANNOUNCEMENT_MS = 1200
 """So much speech before any answer is an announcement."""
+LATE_ANNOUNCEMENT_MS = 1800
+"""And so much after one may be."""
 LATE_BEEP_MS = 5000
 """A beep so soon after a person's verdict tells that it was a short greeting of a machine."""
 KEY_ECHO_MS = 300
@@ -44,7 +47,6 @@ AFTER_KEY_S = 0.5
 """After a key that means something the callee may press more, then we hang up."""
 CLEAR_S = 30.0
 """A line that is not free so long after our hanging up is reported as stuck."""
-MAX_FACTS = 250
 MAX_DIGITS = 64
 
 _EARLY_END = frozenset({"busy", "congestion"})  # nothing better follows
@@ -91,7 +93,7 @@ class Call:
             earlier_vacant=lead.tries.get(Disposition.SUSPECT_VACANT, 0),
             earlier_reached=sum(count for what, count in lead.tries.items() if Disposition(what).reached),
         )
-        self.in_force = ""  # settings as key=value, for the evidence
+        self.hearing = ""  # the node's settings of what is heard, as key=value, for the evidence
         self._loop = asyncio.get_running_loop()
         self.done: asyncio.Future[None] = self._loop.create_future()
         self.disposition: Disposition | None = None
@@ -101,9 +103,9 @@ class Call:
         self._message = message
         self._on_phase = on_phase
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._evidence: list[CallFact] = []
+        self._timeline = TimeLine()
         self._analysis: AnswerAnalysis | None = None
-        self._speaking = False
+        self._speech = Speech()
         self._token = 0
         self._playing: Prompt | None = None
         self._play_from_ms = 0
@@ -111,10 +113,6 @@ class Call:
         self._digits = ""
         self._meaning = ""
         self._key_ms = -1000  # of the last key
-        self._speech_from_ms = 0
-        self._early_speech_ms = 0
-        self._early_from_ms: int | None = None  # first speech before the answer
-        self._early_to_ms = 0  # end of the last one that ended
         self._played_ms = 0
         self._message_left = False
         self.result: Result | None = None
@@ -136,13 +134,21 @@ class Call:
 
     @property
     def unknown_speech(self) -> tuple[int, int, int] | None:
-        """Announcement before the answer that no library knows: its beginning, its end and the call's, ms; None when there was none."""
-        if self._early_from_ms is None or self.facts.answered or self.facts.announcements:
+        """Announcement that no library knows: its beginning, its end and the call's, ms; None when there was none.
+
+        After an answer, what a machine without a beep said may be one (a false answer); what a person said never is.
+        """
+        answered = self.facts.answered
+        if self.facts.announcements or (answered and not self._may_be_false_answer()):
             return None
-        to_ms = self._duration_ms if self._speaking else self._early_to_ms
-        if to_ms - self._early_from_ms < ANNOUNCEMENT_MS:
-            return None
-        return self._early_from_ms, to_ms, self._duration_ms
+        span = self._speech.span(answered, self._duration_ms, LATE_ANNOUNCEMENT_MS if answered else ANNOUNCEMENT_MS)
+        return None if span is None else (*span, self._duration_ms)
+
+    def _may_be_false_answer(self) -> bool:
+        """No beep, no key, and nobody was taken for a person."""
+        f = self.facts
+        nobody = f.verdict in (None, Disposition.MACHINE, Disposition.IVR) and not f.talked
+        return nobody and not self._digits and not f.after & {"beep", "record"}
 
     # -- what the node tells ----------------------------------------------------------------------------------------------------------
 
@@ -150,8 +156,7 @@ class Call:
         """The line is seized now; the Dial follows."""
         self._seized = self._loop.time()
         self._started = self._clock.now()
-        if self.in_force:
-            self._note("setting", "in_force", self.in_force)
+        self._timeline.in_force = in_force(self.hearing, self.campaign, self._prompt, self._message)
         self._note("did", "dial", self.dialled)
         self._enter(CallPhase.SEIZED)
         self._later("ring", self.campaign.ring_timeout_s, self._ring_timeout)
@@ -199,11 +204,13 @@ class Call:
                 if self._before_answer():
                     self._enter(CallPhase.RINGING)
             case Answered():
-                self._note("signal", "answered", t_ms=t_ms)
+                self._note("signal", "answered", event.connected, t_ms=t_ms)
                 if self._before_answer():
                     self._answered(t_ms)
             case Digit(digit=digit):
                 self._key(digit)
+            case Traced(text=text):
+                self._note("trace", text, t_ms=t_ms)
             case Cleared(cause=cause, location=location, who=who):
                 self.facts.cause, self.facts.location, self.facts.who = int(cause), int(location), who
                 self._note("signal", "cleared", f"by {who}", value=cause, t_ms=t_ms)
@@ -246,18 +253,7 @@ class Call:
             self.prompt_done(event.value)
             return
         if event.kind != EventKind.SILENCE:
-            self._note(
-                "heard",
-                event.name,
-                event.detail,
-                value=event.value or None,
-                level=event.level_dbm0,
-                confidence=round(event.confidence * 100),
-                t_ms=t_ms,
-                margin=event.margin_db,
-                from_ms=round(event.onset_ms),
-                hz=event.freq_hz,
-            )
+            self._timeline.heard(event)
         if event.provisional:
             return
         if event.kind == EventKind.TONE and event.name == "dtmf":
@@ -271,15 +267,10 @@ class Call:
     def _heard_early(self, event: Sound) -> None:
         name = event.name
         if event.kind == EventKind.SPEECH:
-            self._speaking = True
-            self._speech_from_ms = round(event.onset_ms)
-            if self._early_from_ms is None:
-                self._early_from_ms = self._speech_from_ms
+            self._speech.began(round(event.onset_ms), answered=False)
         elif event.kind == EventKind.SPEECH_END:
-            self._speaking = False
-            self._early_to_ms = round(event.onset_ms) + event.value
-            self._early_speech_ms += round(event.onset_ms) + event.value - self._speech_from_ms
-            self.facts.announced = self._early_speech_ms >= ANNOUNCEMENT_MS
+            self._speech.ended(round(event.onset_ms) + event.value, answered=False)
+            self.facts.announced = self._speech.early.spoken_ms >= ANNOUNCEMENT_MS
         elif event.kind == EventKind.MUSIC:
             self.facts.rang = self.facts.music = True  # a ring-back tune (彩铃)
         elif event.kind == EventKind.TONE:
@@ -316,12 +307,12 @@ class Call:
                 self._hang_up(Ended.DONE)
                 return
         if event.kind == EventKind.SPEECH:
-            self._speaking = True
+            self._speech.began(round(event.onset_ms), answered=True)
             self._timers_off("greeting_end")
             if self._analysis is not None:
                 self._analysis.speech(round(event.onset_ms))
         elif event.kind == EventKind.SPEECH_END:
-            self._speaking = False
+            self._speech.ended(round(event.onset_ms) + event.value, answered=True)
             if self._analysis is not None:
                 self._analysis.speech_end(round(event.onset_ms) + event.value)
         if event.kind == EventKind.ANNOUNCEMENT and self.phase is CallPhase.ANSWERED and self._announcement(event) is not None:
@@ -352,7 +343,7 @@ class Call:
         self._later("max_call", self.campaign.max_call_s, self._max_call)
         if self._line.audio:
             self._line.answered()
-            self._analysis = AnswerAnalysis(self.campaign.answer, t_ms, self._speaking)
+            self._analysis = AnswerAnalysis(self.campaign.answer, t_ms, self._speech.on)
             self._check_later()
         else:
             self._person()
@@ -416,7 +407,7 @@ class Call:
         self._later("beep_max", self.campaign.answer.beep_max_ms / 1000, self._leave_message)
         if beep:
             self._later("after_beep", AFTER_BEEP_S, self._leave_message)
-        elif not self._speaking:
+        elif not self._speech.on:
             self._greeting_may_have_ended()
 
     def _greeting_may_have_ended(self) -> None:
@@ -572,7 +563,7 @@ class Call:
             meaning=self._meaning,
             prompt_played_ms=self._played_ms,
             message_left=self._message_left,
-            evidence=(*self._evidence, *as_facts(self.result, self._duration_ms)) if evidence else (),
+            evidence=self._timeline.facts(self.result, self._duration_ms) if evidence else (),
         )
 
     # -- small things ---------------------------------------------------------------------------------------------------------------
@@ -603,30 +594,6 @@ class Call:
                 handle.cancel()
 
     def _note(
-        self,
-        kind: str,
-        name: str,
-        detail: str = "",
-        value: float | None = None,
-        level: float | None = None,
-        confidence: int | None = None,
-        t_ms: int | None = None,
-        margin: float | None = None,
-        from_ms: int | None = None,
-        hz: tuple[float, ...] = (),
+        self, kind: str, name: str, detail: str = "", value: float | None = None, confidence: int | None = None, t_ms: int | None = None
     ) -> None:
-        if len(self._evidence) < MAX_FACTS:
-            self._evidence.append(
-                CallFact(
-                    t_ms=self._ms() if t_ms is None else t_ms,
-                    kind=kind,
-                    name=str(name),
-                    detail=str(detail),
-                    value=value,
-                    level_dbm0=None if level is None else round(level, 1),
-                    confidence=confidence,
-                    margin_db=round(margin, 1) if margin else None,
-                    from_ms=from_ms if from_ms != t_ms else None,
-                    hz=tuple(round(one) for one in hz),
-                )
-            )
+        self._timeline.note(self._ms() if t_ms is None else t_ms, kind, name, detail, value, confidence)

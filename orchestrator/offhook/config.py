@@ -15,6 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from offhook.errors import ConfigError
+from offhook.feeds.settings import FeedSettings
+from offhook.recordings import RecordingSettings
+from offhook.routes import Routes
 from offhook_drivers import PriSettings, ReplaySettings, SimulatorSettings
 
 
@@ -32,6 +35,7 @@ class NodeSettings(Section):
         Path("offhook-data"), description="Folder for the database, spool files, reject lists and the broker; made if missing."
     )
     poll_s: float = Field(1.0, ge=0.1, le=60, description="How often the database is asked what other processes want, s.")
+    watch_s: float = Field(0.04, ge=0.01, le=60, description="How often the table of suppressions is looked at, s.")
 
 
 class DatabaseSettings(Section):
@@ -124,6 +128,15 @@ class DialSettings(Section):
     prefix: str = Field(
         "", pattern=r"^[0-9*#,]{0,20}$", description="Put before everything, e.g. 9 for an outside line or 17909 for a carrier."
     )
+    routes: Path | None = Field(None, description="Routes file (TOML): trunk groups and which numbers take them; none: all spans alike.")
+
+    def tables(self) -> Routes:
+        """The routes file, read now.
+
+        Raises:
+            ConfigError: It is missing or wrong.
+        """
+        return Routes() if self.routes is None else Routes.load(self.routes)
 
 
 class LogSettings(Section):
@@ -151,8 +164,10 @@ class Settings(BaseSettings):
     control: ControlSettings = ControlSettings()
     driver: DriverSettings = Field(default_factory=SimulatorSettings)
     core: CoreSettings = CoreSettings()
+    recordings: RecordingSettings = RecordingSettings()
     limits: LimitSettings = LimitSettings()
     dial: DialSettings = DialSettings()
+    feeds: FeedSettings = FeedSettings()
     log: LogSettings = LogSettings()
 
     @classmethod

@@ -1,17 +1,39 @@
 """What is kept of a call so that its result can be explained later: lines of a few octets each, stored with the call.
 
-The time line itself is noted by :class:`offhook.call.Call` as things happen. This module adds the end of it, the signs that made the
-result, and knows how a line is stored: ``[t_ms, kind, name, detail, value, level_dbm0, confidence, margin_db, from_ms, hz]``, what is empty
-at the end left out.
+:class:`TimeLine` holds what happens, the settings in force and the signs that made the result. A line is stored as
+``[t_ms, kind, name, detail, value, level_dbm0, confidence, margin_db, from_ms, hz]``, what is empty at the end left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from importlib import metadata
 from typing import Any
 
 from offhook.fusion import GUARDS, Result
-from offhook.messages import CallFact
+from offhook.messages import CallFact, CampaignSpec
+from offhook.prompts import Prompt
+from offhook_core import Event as Sound
+from offhook_core import isa
+
+version = cache(metadata.version)
+MAX_FACTS = 250
+"""Lines kept of one call, its result not counted."""
+
+
+def in_force(hearing: str, campaign: CampaignSpec, prompt: Prompt | None, message: Prompt | None) -> str:
+    """The settings that made the result, as ``key=value`` words: those of the node, then the campaign's that are not the defaults.
+
+    ``offhook replay`` reads them; ``prompt`` and ``message`` are lengths in ms.
+    """
+    words = [f"offhook={version('offhook')}", f"isa={isa()}", *hearing.split()]
+    for name, value in campaign.answer.model_dump(mode="json", exclude_defaults=True).items():
+        words += [f"answer.{name}.{key}={one}" for key, one in value.items()] if isinstance(value, dict) else [f"answer.{name}={value}"]
+    times = {name: getattr(campaign, name) for name in ("ring_timeout_s", "max_call_s", "prompt_plays", "dtmf_wait_ms")}
+    words += [f"{name}={value:g}" for name, value in times.items() if value != CampaignSpec.model_fields[name].default]
+    words += [f"{name}={one.duration_ms}" for name, one in (("prompt", prompt), ("message", message)) if one is not None]
+    return " ".join(words)
 
 
 def as_facts(result: Result | None, t_ms: int) -> tuple[CallFact, ...]:
@@ -26,6 +48,45 @@ def as_facts(result: Result | None, t_ms: int) -> tuple[CallFact, ...]:
     sure = round(result.p * 100)
     facts.append(CallFact(t_ms=t_ms, kind="verdict", name=result.disposition, detail=f"rule {result.rule}", confidence=sure))
     return tuple(facts)
+
+
+class TimeLine:
+    """What happened in a call, in order, up to a limit."""
+
+    def __init__(self) -> None:
+        self._facts: list[CallFact] = []
+        self.in_force = ""  # settings, see in_force()
+
+    def note(self, t_ms: int, kind: str, name: str, detail: str = "", value: float | None = None, confidence: int | None = None) -> None:
+        """Something was signalled, decided or done."""
+        if len(self._facts) < MAX_FACTS:
+            fact = CallFact(t_ms=t_ms, kind=kind, name=str(name), detail=str(detail), value=value, confidence=confidence)
+            self._facts.append(fact)
+
+    def heard(self, event: Sound) -> None:
+        """Something was heard."""
+        if len(self._facts) >= MAX_FACTS:
+            return
+        t_ms, from_ms = round(event.t_ms), round(event.onset_ms)
+        self._facts.append(
+            CallFact(
+                t_ms=t_ms,
+                kind="heard",
+                name=event.name,
+                detail=event.detail,
+                value=event.value or None,
+                level_dbm0=round(event.level_dbm0, 1),
+                confidence=round(event.confidence * 100),
+                margin_db=round(event.margin_db, 1) or None,
+                from_ms=None if from_ms == t_ms else from_ms,
+                hz=tuple(round(one) for one in event.freq_hz),
+            )
+        )
+
+    def facts(self, result: Result | None, end_ms: int) -> tuple[CallFact, ...]:
+        """All of it, and how the result came about."""
+        setting = (CallFact(t_ms=end_ms, kind="setting", name="in_force", detail=self.in_force),) if self.in_force else ()
+        return (*self._facts, *setting, *as_facts(result, end_ms))
 
 
 def packed(fact: CallFact) -> list[Any]:

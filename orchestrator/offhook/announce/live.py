@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from offhook.announce.store import RATE, AnnouncementError, AnnouncementStore, Samples
 from offhook.announce.unknown import LEAST_S, UnknownStore
 from offhook.clock import Clock, in_thread
-from offhook_core import CoreError, Law, timeslots
+from offhook.recordings import RecordingError, Recordings
+from offhook_core import CoreError, Law, Marks, timeslots
 
 if TYPE_CHECKING:
     from offhook.call import Call
@@ -29,20 +31,23 @@ AROUND_MS = 200
 
 
 class LiveAnnouncements:
-    """Announcements of one node.
+    """Announcements of one node, and what else is done with the audio of a call that is over.
 
     Args:
         engine: Its core.
         folder: Of the known announcements.
         capture_s: Newest seconds of each call that are kept, 0 for none.
         clock: Of the node.
+        recordings: Where calls are kept, None for nowhere.
     """
 
-    def __init__(self, engine: Engine, folder: Path, capture_s: float, clock: Clock) -> None:
+    def __init__(self, engine: Engine, folder: Path, capture_s: float, clock: Clock, recordings: Recordings | None = None) -> None:
         self.store = AnnouncementStore(folder)
         self.unknown = UnknownStore(self.store)
         self._engine = engine
         self._clock = clock
+        self._recordings = recordings
+        self._known = 0
         self._stamp = 0
         self._told = ""
         self._busy = asyncio.Lock()  # the folder is worked on by one thread at a time
@@ -70,16 +75,38 @@ class LiveAnnouncements:
                 log.error("announcements: %s", error)
             return
         self._stamp = stamp
-        log.info("announcements: %d are known", 0 if library is None else len(library))
+        self._known = 0 if library is None else len(library)
+        log.info("announcements: %d are known", self._known)
+
+    @property
+    def hearing(self) -> str:
+        """The node's settings of what is heard, as key=value words."""
+        return f"plan={self._engine.plan.name} library={self._known}"
 
     async def keep(self, call: Call) -> None:
-        """After the call, before its channel is used again: keep the announcement that was heard and not recognised."""
+        """After the call, before its channel is used again: keep its audio if that is wanted, and an announcement nobody knows."""
         speech = call.unknown_speech
-        if not self._capturing or speech is None:
+        result = call.result
+        recordings = self._recordings
+        if recordings is None or call.facts.refused or result is None or not recordings.settings.wants(result.p):
+            recordings = None
+        if not self._capturing or (speech is None and recordings is None):
             return
-        clip = await self._clip(call.channel)
-        if clip is None:
+        taken = await self._taken(call.channel)
+        if taken is None:
             return
+        octets, marks = taken
+        law = self._engine.law
+        if recordings is not None:
+            try:
+                await in_thread(self._clock, recordings.save, call.record(), law, octets, marks)
+            except RecordingError as error:
+                log.error("recordings: %s", error)
+        if speech is not None:
+            clip = np.asarray(octets, np.int16) if law is Law.LINEAR else timeslots.decode(octets, law)
+            await self._learn(call, clip, speech)
+
+    async def _learn(self, call: Call, clip: Samples, speech: tuple[int, int, int]) -> None:
         from_ms, to_ms, end_ms = speech
         first = len(clip) - (end_ms - from_ms + AROUND_MS) * RATE // 1000
         last = len(clip) - max(0, end_ms - to_ms - AROUND_MS) * RATE // 1000
@@ -88,24 +115,22 @@ class LiveAnnouncements:
             return
         try:
             async with self._busy:
-                await in_thread(self._clock, self._add, piece, call.facts.cause)
+                await in_thread(self._clock, self._add, piece, call.facts.cause, call.facts.answered)
         except AnnouncementError as error:
             log.error("announcements: %s", error)
 
-    def _add(self, piece: Samples, cause: int) -> None:
-        self.unknown.add(piece, self._clock.now(), cause)
+    def _add(self, piece: Samples, cause: int, answered: bool) -> None:
+        self.unknown.add(piece, self._clock.now(), cause, answered)
 
-    async def _clip(self, channel: int) -> Samples | None:
+    async def _taken(self, channel: int) -> tuple[NDArray[Any], Marks] | None:
         """What the core kept; the order that ended the call takes effect with the next tick."""
         for _ in range(READ_TRIES):
             try:
-                octets = self._engine.captured(channel)
+                octets, marks = self._engine.captured(channel), self._engine.captured_marks(channel)
             except CoreError as error:
                 log.error("announcements: %s", error)
                 return None
-            if octets is not None:
-                if self._engine.law is Law.LINEAR:
-                    return np.asarray(octets, np.int16)
-                return timeslots.decode(octets, self._engine.law)
+            if octets is not None and marks is not None:
+                return octets, marks
             await asyncio.sleep(READ_AGAIN_S)
         return None

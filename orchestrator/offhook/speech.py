@@ -1,0 +1,45 @@
+"""What was said on a line, as far as a call keeps count of it: speech before the answer and after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Span:
+    """Speech from its first word to its last; times are ms since the line was seized."""
+
+    from_ms: int | None = None
+    to_ms: int = 0  # end of the last utterance that ended
+    spoken_ms: int = 0  # without the pauses
+
+
+@dataclass(slots=True)
+class Speech:
+    """Speech of one call."""
+
+    on: bool = False
+    early: Span = field(default_factory=Span)
+    late: Span = field(default_factory=Span)
+    _onset_ms: int = 0
+
+    def began(self, onset_ms: int, answered: bool) -> None:
+        """An utterance began at *onset_ms*."""
+        self.on = True
+        self._onset_ms = onset_ms
+        span = self.late if answered else self.early
+        if span.from_ms is None:
+            span.from_ms = onset_ms
+
+    def ended(self, end_ms: int, answered: bool) -> None:
+        """It ended at *end_ms*."""
+        self.on = False
+        span = self.late if answered else self.early
+        span.to_ms = end_ms
+        span.spoken_ms += end_ms - self._onset_ms
+
+    def span(self, answered: bool, now_ms: int, least_ms: int) -> tuple[int, int] | None:
+        """From and to, if there was so much of it; what is still on lasts until *now_ms*."""
+        span = self.late if answered else self.early
+        to_ms = now_ms if self.on else span.to_ms
+        return None if span.from_ms is None or to_ms - span.from_ms < least_ms else (span.from_ms, to_ms)
