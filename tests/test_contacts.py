@@ -185,10 +185,11 @@ async def test_rows_of_other_programs_are_carried_out_once_and_wrong_ones_say_wh
         insert = "INSERT INTO suppression (number, category) VALUES ('139-0000-0001', 'paid'), ('12', 'paid'), ('13900000002', '')"
         await made.store.work(lambda connection: connection.exec_driver_sql(insert).rowcount)
         orders, waiting = await made.store.read(lambda connection: suppression.follow(connection, 0))
-        assert (orders, len(waiting)) == ([], 3)
-        done = await made.store.work(lambda connection: suppression.carry_out(connection, waiting, 5000))
+        assert (orders, [one.number for one in waiting]) == ([], ["139-0000-0001", "12", "13900000002"])
+        ids = [one.id for one in waiting]
+        done = await made.store.work(lambda connection: suppression.carry_out(connection, ids, 5000))
         assert [order.number for order in done] == [8613900000001]
-        assert await made.store.work(lambda connection: suppression.carry_out(connection, waiting, 6000)) == []
+        assert await made.store.work(lambda connection: suppression.carry_out(connection, ids, 6000)) == []
         orders, waiting = await made.store.read(lambda connection: suppression.follow(connection, 5000))
         assert (orders, waiting) == (done, [])
         assert await reasons(made) == {"13900000001": "suppressed: paid"}

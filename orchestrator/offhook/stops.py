@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING
 
 from offhook.contacts.model import Suppressed, Suppression
@@ -48,7 +49,7 @@ class Stops:
         calls = 0
         if wanted.number:  # the line first, then the books
             number = digits(contacts.number_of(wanted.number, wanted.region).e164)
-            calls = self._hang_up(Order(0, number, number, wanted.kinds, wanted.campaign, wanted.category))
+            calls = self._obey(Order(0, number, number, wanted.kinds, wanted.campaign, wanted.category))
         now = self._now_ms()
         order, told = await self._node.store.work(lambda connection: suppression.ask(connection, wanted, now))
         calls += self._obey(order)
@@ -70,7 +71,11 @@ class Stops:
         now = self._now_ms()
         orders, waiting = await self._node.store.read(lambda connection: suppression.follow(connection, since - OVERLAP_MS))
         if waiting:
-            orders += await self._node.store.work(lambda connection: suppression.carry_out(connection, waiting, now))
+            for one in waiting:  # the lines first, then the books
+                if (early := one.at_once()) is not None:
+                    self._obey(early)
+            ids = [one.id for one in waiting]
+            orders += await self._node.store.work(lambda connection: suppression.carry_out(connection, ids, now))
         for order in orders:
             if order.id not in self._seen:
                 self._obey(order)
@@ -93,7 +98,7 @@ class Stops:
         for key in order.keys:
             self._by_key.setdefault(key, []).append(order)
         for dialer in self._node.dialers():
-            dialer.drop(lambda lead, dialer=dialer: self.why(dialer, lead))
+            dialer.drop(partial(self.why, dialer))
         return self._hang_up(order)
 
     def _hang_up(self, order: Order) -> int:

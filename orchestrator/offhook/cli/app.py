@@ -10,7 +10,7 @@ import typer
 from offhook import __version__
 from offhook.amd.cli import app as amd
 from offhook.announce.cli import app as announce
-from offhook.cli import analyze, bench, campaign, ctl, demo, rules, run, simulate, tones
+from offhook.cli import analyze, bench, campaign, contacts, ctl, demo, route, rules, run, simulate, tones
 from offhook.cli.output import CommandError, Exit, fail, quiet_broken_pipe, want_json
 
 app = typer.Typer(
@@ -24,12 +24,17 @@ app = typer.Typer(
 app.command()(run.run)
 app.command()(demo.demo)
 app.add_typer(campaign.app, name="campaign")
+app.add_typer(contacts.lists, name="list")
+app.add_typer(contacts.contacts, name="contact")
+app.add_typer(contacts.policy, name="policy")
+app.command()(contacts.suppress)
 app.command()(analyze.analyze)
 app.command()(ctl.ctl)
 app.add_typer(tones.app, name="tones")
 app.add_typer(rules.app, name="rules")
 app.add_typer(announce, name="announce")
 app.add_typer(amd, name="amd")
+app.command()(route.route)
 app.command()(simulate.simulate)
 app.command()(simulate.whatif)
 app.add_typer(bench.app, name="bench")

@@ -33,7 +33,8 @@ class ExportFormat(StrEnum):
     JSON = "json"
 
 
-def _at_desk(config: Path | None, work: Callable[[Desk], Awaitable[T]]) -> T:
+def at_desk(config: Path | None, work: Callable[[Desk], Awaitable[T]]) -> T:
+    """Do *work* at a desk of its own on the configured database."""
     settings = load_settings(config)
 
     async def main() -> T:
@@ -67,31 +68,33 @@ def create(
     from offhook.config import explain
     from offhook.messages import CampaignSpec
 
-    text = _read(file) if file is not None else ""
-    data = {**(_parse(file, text) if file is not None else {}), **read_pairs(arguments or (), CampaignSpec), "name": name}
+    text = read_file(file) if file is not None else ""
+    data = {**(parse_file(file, text) if file is not None else {}), **read_pairs(arguments or (), CampaignSpec), "name": name}
     try:
         spec = CampaignSpec.model_validate(data)
     except ValidationError as wrong:
         raise CommandError(
             explain(wrong, str(file or "campaign"), text if file is not None and file.suffix == ".toml" else "", CampaignSpec)
         ) from None
-    _show_state(_at_desk(config, lambda desk: desk.create_campaign(spec)), as_json)
+    _show_state(at_desk(config, lambda desk: desk.create_campaign(spec)), as_json)
 
 
-def _read(file: Path) -> str:
+def read_file(file: Path) -> str:
+    """A description as text. CommandError when it cannot be read."""
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as wrong:
         raise CommandError(f"{file}: cannot be read: {getattr(wrong, 'strerror', None) or 'not UTF-8 text'}") from None
 
 
-def _parse(file: Path, text: str) -> dict[str, Any]:
+def parse_file(file: Path, text: str) -> dict[str, Any]:
+    """TOML, or JSON by its ending. CommandError when it is neither."""
     try:
         data = json.loads(text) if file.suffix.lower() == ".json" else tomllib.loads(text)
     except (json.JSONDecodeError, tomllib.TOMLDecodeError) as wrong:
-        raise CommandError(f"{file}: {wrong}; write a campaign's fields in TOML, or in JSON with the ending .json") from None
+        raise CommandError(f"{file}: {wrong}; write TOML, or JSON with the ending .json") from None
     if not isinstance(data, dict):
-        raise CommandError(f"{file}: holds no object; write a campaign's fields")
+        raise CommandError(f"{file}: holds no object; write fields with values")
     return data
 
 
@@ -114,7 +117,7 @@ def import_list(
         if not equals or not field or not column:
             raise CommandError(f"--map {pair!r} is not field=column, e.g. --map number=Phone", Exit.USAGE)
         columns[field] = column
-    report = _at_desk(config, lambda desk: desk.import_list(name, file, columns or None))
+    report = at_desk(config, lambda desk: desk.import_list(name, file, columns or None))
     if as_json:
         tell(report.model_dump(mode="json"))
     else:
@@ -142,35 +145,35 @@ def _print_report(report: ImportReport) -> None:
 def start(name: NameArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Want it dialled; a running node begins within a second."""
     want_json(as_json)
-    _show_state(_at_desk(config, lambda desk: desk.start_campaign(name)), as_json)
+    _show_state(at_desk(config, lambda desk: desk.start_campaign(name)), as_json)
 
 
 @app.command()
 def pause(name: NameArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Dial no more; calls in progress go on."""
     want_json(as_json)
-    _show_state(_at_desk(config, lambda desk: desk.pause_campaign(name)), as_json)
+    _show_state(at_desk(config, lambda desk: desk.pause_campaign(name)), as_json)
 
 
 @app.command()
 def resume(name: NameArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Dial again after a pause."""
     want_json(as_json)
-    _show_state(_at_desk(config, lambda desk: desk.resume_campaign(name)), as_json)
+    _show_state(at_desk(config, lambda desk: desk.resume_campaign(name)), as_json)
 
 
 @app.command()
 def stop(name: NameArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Dial no more and hang up what is not answered yet."""
     want_json(as_json)
-    _show_state(_at_desk(config, lambda desk: desk.stop_campaign(name)), as_json)
+    _show_state(at_desk(config, lambda desk: desk.stop_campaign(name)), as_json)
 
 
 @app.command("list")
 def list_campaigns(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """All campaigns."""
     want_json(as_json)
-    states = _at_desk(config, lambda desk: desk.campaigns())
+    states = at_desk(config, lambda desk: desk.campaigns())
     if as_json:
         tell({"campaigns": [state.model_dump(mode="json") for state in states]})
     elif states:
@@ -192,7 +195,7 @@ def show(name: NameArgument, config: ConfigOption = None, as_json: JsonOption = 
         spec, state = await desk.campaign_spec(name), await desk.campaign(name)
         return {"spec": spec.model_dump(mode="json"), "state": state.model_dump(mode="json")}
 
-    shown = _at_desk(config, both)
+    shown = at_desk(config, both)
     if as_json:
         tell(shown)
     else:
@@ -205,7 +208,7 @@ def report(name: NameArgument, config: ConfigOption = None, as_json: JsonOption 
     want_json(as_json)
     from offhook.control.verbs import campaign_report
 
-    found = _at_desk(config, lambda desk: campaign_report(desk, name))
+    found = at_desk(config, lambda desk: campaign_report(desk, name))
     if as_json:
         tell(found.model_dump(mode="json"))
     else:
@@ -236,7 +239,7 @@ def export(
     want_json(as_json)
     from offhook.cli.export import write_calls
 
-    count = _at_desk(config, lambda desk: write_calls(desk, name, out, form.value))
+    count = at_desk(config, lambda desk: write_calls(desk, name, out, form.value))
     if as_json:
         tell({"file": str(out), "format": form.value, "calls": count})
     else:

@@ -38,6 +38,25 @@ class Order:
         return (not self.campaign or self.campaign == campaign) and (self.person == person or self.number == number)
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An order of another program, as it stands there."""
+
+    id: int
+    number: str
+    kinds: tuple[str, ...]
+    campaign: str
+    category: str
+
+    def at_once(self) -> Order | None:
+        """What can be done about the lines before it is carried out; None when it names no number that can be read."""
+        try:
+            number = digits(contacts.number_of(self.number, "CN").e164)
+        except OffhookError:
+            return None
+        return Order(0, number, number, self.kinds, self.campaign, self.category)
+
+
 def ask(connection: Connection, wanted: Suppression, now_ms: int) -> tuple[Order, Suppressed]:
     """Write a suppression down and carry it out: list entry and leads in one transaction. ContactError when there is no such person."""
     contacts.person_of(connection, wanted)  # refused before anything is written
@@ -50,17 +69,17 @@ def ask(connection: Connection, wanted: Suppression, now_ms: int) -> tuple[Order
     return _carry_out(connection, int(key[0]), wanted, now_ms)
 
 
-def follow(connection: Connection, since_ms: int) -> tuple[list[Order], list[int]]:
-    """Orders carried out from *since_ms* on, and the ids of those that another program has written and nobody has carried out yet.
+def follow(connection: Connection, since_ms: int) -> tuple[list[Order], list[Waiting]]:
+    """Orders carried out from *since_ms* on, and those that another program has written and nobody has carried out yet.
 
     Cheap, for it is asked many times a second. By time and not by id, for they need not be carried out in the order in which they came.
     """
     done = t.suppression.c.done_ms
     orders: list[Order] = []
-    waiting: list[int] = []
+    waiting: list[Waiting] = []
     for r in connection.execute(select(t.suppression).where(or_(done >= since_ms, done.is_(None))).order_by(t.suppression.c.id)):
         if r.done_ms is None:
-            waiting.append(r.id)
+            waiting.append(Waiting(r.id, r.number, tuple(r.kinds.split()), r.campaign, r.category))
         elif not r.problem:
             orders.append(Order(r.id, r.person, digits(r.number) if r.number else None, tuple(r.kinds.split()), r.campaign, r.category))
     return orders, waiting
