@@ -70,7 +70,12 @@ static bool enough(const oh_tone_plan *plan, const oh_tone_spec *row, const stru
         bool known = fit->whole >= 3 || (fit->whole >= 1 && fit->off < LONE_BURST && !(before->flags & OH_SEG_CUT));
         return known && lasts >= (need < 2000 * OH_MS ? need : 2000u * OH_MS);
     }
-    int wanted = (oh_is_main(row->tone) || fit->span > 3000u * OH_MS) && !oh_row_has_brief_gap(row) ? 2 : 4;
+    if (tone && fit->first < 0 && fit->whole >= 1 && row->tone == OH_TONE_RINGBACK &&
+        oh_row_longest(row, true) >= (uint32_t)LONG_GAP * OH_MS) {
+        uint32_t cut = c->segs[0].end - c->segs[0].start, least = want->duration_ms < 400 ? want->duration_ms * 3u / 4 : 300u;
+        return fit->matched >= 3 && lasts >= least * OH_MS && lasts > cut + cut / 8 + 30 * OH_MS; /* longer than what was cut */
+    }
+    int wanted = (oh_is_main(row->tone) || (fit->span > 3000u * OH_MS && want->duration_ms >= 200)) && !oh_row_has_brief_gap(row) ? 2 : 4;
     if (!oh_is_main(row->tone) && fit->whole < 4 && (lasts < 60 * OH_MS || last->purity < 70 || !oh_seg_steady(last)))
         return false; /* a voice after a pause */
     return tone && fit->whole >= wanted && fit->span >= EVIDENCE && lasts >= 14 * OH_MS;
@@ -240,7 +245,7 @@ static bool settled(const oh_tone_spec *row, const struct oh_fit *fit, const oh_
 
 /* Some row explains the burst and the gap before the tone that lasts. Looked up once for every tone. */
 static bool goes_on(struct oh_cadence *c, const oh_tone_plan *plan, const struct oh_seg *last) {
-    if (c->count < 2 + (c->segs[0].flags & OH_SEG_CUT ? 1 : 0))
+    if (c->count < 2)
         return false;
     if (c->looked_count == c->count && c->looked_start == last->start)
         return c->goes_on;
@@ -249,8 +254,12 @@ static bool goes_on(struct oh_cadence *c, const oh_tone_plan *plan, const struct
     c->goes_on = false;
     for (int i = 0; i < plan->count && !c->goes_on; i++) {
         const oh_tone_spec *row = &plan->tones[i];
-        for (int p = 0; p < row->once + row->loop && !c->goes_on; p++)
-            c->goes_on = !oh_is_gap(&row->segments[p]) && oh_fit_walk(c, row, c->count - 1, p, (struct oh_fit){.matched = 1}).whole >= 2;
+        for (int p = 0; p < row->once + row->loop && !c->goes_on; p++) {
+            if (oh_is_gap(&row->segments[p]))
+                continue;
+            struct oh_fit fit = oh_fit_walk(c, row, c->count - 1, p, (struct oh_fit){.matched = 1});
+            c->goes_on = fit.whole >= 2 || (fit.whole == 1 && fit.first < 0); /* a burst and a gap, or a cut burst and a gap */
+        }
     }
     return c->goes_on;
 }

@@ -3,7 +3,8 @@
  * Lengths are taken within 10 % and 14 ms, frequencies within 1.8 % and 27 Hz. */
 #include "cadence.h"
 
-#define BRIEF_GAP 50 /* ms; up to this a gap and a drop-out look alike */
+#define LEAST_RING_GAP (1350 * OH_MS)
+#define BRIEF_GAP      50 /* ms; up to this a gap and a drop-out look alike */
 
 static float tolerance_hz(float hz) {
     return 27 + 0.018f * hz;
@@ -80,6 +81,11 @@ struct oh_fit oh_fit_walk(const struct oh_cadence *c, const oh_tone_spec *row, i
     return p > 0 ? explain(c, row, i, p - 1, fit) : fit;
 }
 
+/* After the oldest tone comes a gap that only ringing has. */
+static bool ringing_follows(const struct oh_cadence *c, const oh_tone_spec *row) {
+    return row->tone == OH_TONE_RINGBACK && c->count >= 2 && c->segs[1].end - c->segs[1].start > LEAST_RING_GAP;
+}
+
 /* Explain complete stretch i by position p, then go on. */
 static struct oh_fit explain(const struct oh_cadence *c, const oh_tone_spec *row, int i, int p, struct oh_fit fit) {
     const oh_segment *want = &row->segments[p];
@@ -100,8 +106,15 @@ static struct oh_fit explain(const struct oh_cadence *c, const oh_tone_spec *row
         fit.first = -1;
         return fit; /* nothing is known of what was before */
     }
-    if (length > 1)
+    if (length > 1 && !(i == 0 && tone && samples < (uint32_t)want->duration_ms * OH_MS && ringing_follows(c, row)))
         return fit;
+    if (length > 1) { /* ringing, of which the beginning of a burst was not switched through */
+        fit.matched++;
+        fit.first = -1;
+        fit.off = (fit.off * (float)(fit.whole + 1) + 0.5f) / (float)(fit.whole + 2);
+        fit.span += samples;
+        return fit;
+    }
     fit.off = (fit.off * (float)(fit.whole + 1) + length + pitch) / (float)(fit.whole + 2);
     fit.matched++;
     fit.whole++;

@@ -314,6 +314,20 @@ static void the_first_burst_may_be_cut_short(void) {
     free(t.audio);
 }
 
+static void ringing_that_is_switched_through_late_is_told_at_its_second_burst(void) {
+    struct tape t = start();
+    bursts(&t, 450, 0, 300, 4000, 1);
+    bursts(&t, 450, 0, 1000, 4000, 1);
+    expect(&t, "cn", OH_TONE_RINGBACK, 4800);
+    t = start();
+    bursts(&t, 440, 480, 700, 4000, 1);
+    bursts(&t, 440, 480, 2000, 1000, 1);
+    expect(&t, "us", OH_TONE_RINGBACK, 5700);
+    t = start();
+    bursts(&t, 450, 0, 300, 2900, 2); /* no such gap */
+    nothing(&t, "cn");
+}
+
 static void the_end_of_a_tone_is_told_with_its_time(void) {
     struct tape t = start();
     bursts(&t, 450, 0, 350, 350, 5);
@@ -382,6 +396,7 @@ int main(void) {
     TEST(lost_blocks_inside_a_burst_neither_end_nor_start_anything);
     TEST(a_drop_out_of_20_ms_is_mended);
     TEST(the_first_burst_may_be_cut_short);
+    TEST(ringing_that_is_switched_through_late_is_told_at_its_second_burst);
     TEST(the_end_of_a_tone_is_told_with_its_time);
     TEST(after_ringback_busy_is_a_new_tone);
     TEST(measured_values_come_with_the_event);
