@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -119,6 +119,12 @@ class PacingShown(Told):
     abandoned: int = Field(0, description="Of these, abandoned.")
     abandon_share: float = Field(0.0, description="Abandoned calls per person counted, 0 to 1.")
     budget_left: float = Field(0.0, description="Calls that could still be abandoned without breaking the rule.")
+
+
+AgentId = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$", description="Letters, digits, dot, hyphen and underscore: part of an MQTT topic."),
+]
 
 
 class AgentStatus(StrEnum):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -20,6 +21,7 @@ from offhook.pacing import AgentState, Level
 
 LEVELS = {AgentLevel.HIGH: Level.HIGH, AgentLevel.STANDARD: Level.STANDARD, AgentLevel.OVERFLOW: Level.OVERFLOW}
 MOST_AGENTS = 10_000
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 _STATUS = {
     AgentState.READY: AgentStatus.READY,
@@ -132,6 +134,10 @@ class Roster:
         """Log in, or change the campaigns of an agent who is. A new one is out until :meth:`enter` says otherwise."""
         agent = self._agents.get(name)
         if agent is None:
+            if not _NAME.fullmatch(name):
+                raise AgentError(
+                    f"agent name {name!r} does not fit into a topic; use 1 to 63 of letters, digits, dot, hyphen and underscore"
+                )
             if len(self._agents) >= MOST_AGENTS:
                 raise AgentError(f"{MOST_AGENTS} agents were logged in since the node started; restart it")
             agent = self._agents[name] = Agent(name, len(self._agents))

@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
+from offhook.agent_messages import AgentLevel, AgentShown
+from offhook.contacts.model import Contact, ContactIn, Listed, ListEntry, PolicyShown, Refusal, Suppressed, Suppression, TakeOff, Whom
+from offhook.contacts.policy import ContactPolicy
 from offhook.messages import (
     CallRecord,
     CampaignSpec,
@@ -18,12 +21,84 @@ from offhook.messages import (
 )
 
 
-class Service(Protocol):
+class Persons(Protocol):
+    """What can be asked about persons; a desk does it too."""
+
+    async def put_contact(self, given: ContactIn) -> Contact:
+        """Store a contact, or replace what is known of it."""
+
+    async def contact(self, whom: Whom) -> Contact:
+        """One contact."""
+
+    async def list_add(self, entry: ListEntry) -> Listed:
+        """Put somebody on a list."""
+
+    async def list_remove(self, which: TakeOff) -> int:
+        """Take somebody off a list."""
+
+    async def lists_of(self, whom: Whom) -> list[Listed]:
+        """The lists that somebody is on."""
+
+    async def suppress(self, wanted: Suppression) -> Suppressed:
+        """Never call somebody again, from now on."""
+
+    async def note(self, what: Refusal) -> None:
+        """Enter a refusal, or a contact by other means, into the ledger."""
+
+    async def policy(self) -> PolicyShown:
+        """The contact policy in force."""
+
+    async def set_policy(self, policy: ContactPolicy) -> PolicyShown:
+        """Another policy from the next check on."""
+
+
+class AgentDesk(Protocol):
+    """What agents ask; every answer is the agent as it then stands."""
+
+    def agents(self) -> list[AgentShown]:
+        """Who is logged in."""
+
+    def agent(self, name: str) -> AgentShown:
+        """One agent who is logged in."""
+
+    def log_in(self, name: str, campaigns: Mapping[str, AgentLevel], ready: bool = True) -> AgentShown:
+        """Log in to campaigns, each at a level."""
+
+    def log_out(self, name: str, at_once: bool = False) -> AgentShown:
+        """Leave."""
+
+    def ready(self, name: str) -> AgentShown:
+        """Take calls."""
+
+    def pause(self, name: str, reason: str) -> AgentShown:
+        """Take no calls."""
+
+    def done(self, name: str) -> AgentShown:
+        """End the talk."""
+
+    def pass_on(self, name: str) -> AgentShown:
+        """Hand the person to the prompt."""
+
+    def dial(self, name: str) -> AgentShown:
+        """Dial the lead that is shown."""
+
+    def skip(self, name: str) -> AgentShown:
+        """Show another lead."""
+
+    def ask(self, name: str, campaign: str, preview: bool = False) -> AgentShown:
+        """Ask for a call."""
+
+
+class Service(Persons, Protocol):
     """A node, seen from above. Every method that cannot do what was asked raises :class:`offhook.errors.OffhookError`."""
 
     @property
     def name(self) -> str:
         """The node's name, as in the MQTT topics."""
+
+    @property
+    def floor(self) -> AgentDesk:
+        """The agents."""
 
     def state(self) -> NodeState:
         """The node now. Cheap; no database."""

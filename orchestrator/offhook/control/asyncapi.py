@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
 from offhook import __version__
+from offhook.agent_messages import AgentCall, AgentChanged, AgentShown
 from offhook.control.envelope import CloudEvent, CommandDone, ErrorInfo, NodeStatus
 from offhook.control.topics import VERSION
 from offhook.control.verbs import VERBS
@@ -34,6 +35,7 @@ STATES: dict[str, tuple[str, Any, str]] = {
     "state.status": (f"{ROOT}/state/status", NodeStatus, "Presence. The will tells lost; boot grows with every start."),
     "state.node": (f"{ROOT}/state/node", NodeState, "The node at a glance, every second."),
     "state.campaign": (f"{ROOT}/state/campaign/{{campaign}}", CampaignState, "One campaign's progress, at most once a second."),
+    "state.agent": (f"{ROOT}/state/agent/{{agent}}", AgentShown, "One agent, at each change."),
 }
 EVENTS: dict[str, tuple[Any, int, str]] = {
     # kind: model of data, QoS, what
@@ -41,6 +43,8 @@ EVENTS: dict[str, tuple[Any, int, str]] = {
     "call_changed": (CallChanged, 0, "A call moved to another phase."),
     "call_ended": (CallEnded, 1, "A call is over; its record without evidence."),
     "campaign_changed": (CampaignChanged, 1, "A campaign's phase changed."),
+    "agent_changed": (AgentChanged, 1, "An agent came, went, or does something else now."),
+    "agent_call": (AgentCall, 1, "An agent is shown a lead, or connected with a person."),
     "node_health": (NodeHealth, 1, "The node's health changed."),
     "span_changed": (SpanChanged, 1, "A link or alarm changed."),
     "node_alarm": (NodeAlarm, 1, "Something a person must look at."),
@@ -162,6 +166,7 @@ def document() -> dict[str, Any]:
 _PARAMETERS: dict[str, Any] = {
     "node": {"description": "Name of the node: lower-case letters, digits and hyphens."},
     "campaign": {"description": "Name of the campaign."},
+    "agent": {"description": "Name of the agent."},
 }
 
 

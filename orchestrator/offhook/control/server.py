@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from offhook import __version__
+from offhook.agent_messages import AgentCall, AgentChanged
 from offhook.control.address import Address, broker_address
 from offhook.control.broker import Broker, BrokerOptions
 from offhook.control.bus import Bus, Incoming, Lane, Outgoing, TlsFiles, check_topic
@@ -275,6 +276,11 @@ class Server:
                 self._tell(event.type, event, subject=event.call.id, lane=Lane.RESULT)
             case CampaignChanged():
                 self._tell_campaign(event)
+            case AgentChanged():
+                self._send(Lane.STATE, self.topics.agent_state(event.agent.agent), event.agent.model_dump_json().encode(), retain=True)
+                self._tell(event.type, event, subject=event.agent.agent)
+            case AgentCall():
+                self._tell(event.type, event, subject=event.agent, lane=Lane.RESULT)
             case NodeHealth():
                 self._tell(event.type, event, lane=Lane.RESULT)
                 if self._node is not None:

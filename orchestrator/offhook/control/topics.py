@@ -51,6 +51,10 @@ class Topics:
         """One campaign's progress, retained."""
         return f"{self.root}/state/campaign/{campaign}"
 
+    def agent_state(self, agent: str) -> str:
+        """One agent, retained."""
+        return f"{self.root}/state/agent/{agent}"
+
     def command(self, verb: str) -> str:
         """Where a verb is told."""
         return f"{self.root}/cmd/{verb}"

@@ -15,6 +15,7 @@ from typing import Any, Protocol, Self
 
 from pydantic import BaseModel, Field, TypeAdapter, model_validator
 
+from offhook.control import agent_verbs, contact_verbs
 from offhook.errors import CampaignError, ListError
 from offhook.messages import (
     Asked,
@@ -300,6 +301,7 @@ VERBS: dict[str, Verb] = {
         Verb("set_limits", "Change a campaign's live limits: calls a second, lines, agents.", SetLimits, CampaignState, True, _set_limits),
         Verb("calls", "The latest calls, newest first, without evidence.", ListCalls, list[CallRecord], False, _calls),
         Verb("call", "One call with its evidence.", OneCall, CallRecord, False, _call),
+        *(Verb(*row) for row in (*agent_verbs.ROWS, *contact_verbs.ROWS)),
         Verb("reconcile", "Check that the books add up.", NoArguments, Reconciliation, False, _reconcile),
         Verb("shutdown", "End the node in good order.", Shutdown, Accepted, True, _shutdown),
         Verb("help", "All verbs with the schema of their arguments.", NoArguments, list[VerbHelp], False, _help),

@@ -1,0 +1,132 @@
+"""Verbs of agents and of pacing. Rows of the table in :mod:`offhook.control.verbs`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from offhook.agent_messages import AgentId, AgentLevel, AgentShown, CampaignMode, PacingChange, PacingPlan
+from offhook.errors import CampaignError
+from offhook.messages import Asked, CampaignState, CampaignUpdate
+from offhook.service import Service
+
+
+class NoAgent(Asked):
+    """A verb that takes nothing: send ``{}`` or an empty payload."""
+
+
+class AgentName(Asked):
+    """Which agent."""
+
+    agent: AgentId
+
+
+class LogIn(AgentName):
+    """An agent comes to work."""
+
+    campaigns: dict[str, AgentLevel] = Field(
+        min_length=1, description="Campaigns and the level in each, {'spring': 'high'}: high, standard or overflow (D23, D24)."
+    )
+    ready: bool = Field(True, description="Take calls at once; otherwise agent.ready does it.")
+
+
+class LogOut(AgentName):
+    """An agent goes."""
+
+    at_once: bool = Field(False, description="Not after the present call but now; a person in talk goes to another agent.")
+
+
+class Pause(AgentName):
+    """An agent takes a break."""
+
+    reason: str = Field(min_length=1, max_length=200, description="Why, for reports: lunch, training.")
+
+
+class AskCall(AgentName):
+    """An agent wants a call."""
+
+    campaign: str = Field(min_length=1, max_length=63, description="Of this campaign.")
+    preview: bool = Field(False, description="See the lead before it is dialled (D13).")
+
+
+class Done(AgentName):
+    """A talk ends."""
+
+    to: Literal["hangup", "prompt"] = Field("hangup", description="Free the line, or hand the person to the prompt and its keys (D26).")
+
+
+class SetPacing(Asked):
+    """Another way to pace, or other settings of it; what is left out stays. Calls on their way are not touched."""
+
+    campaign: str = Field(min_length=1, max_length=63, description="Name of the campaign.")
+    mode: CampaignMode | None = Field(None, description="The mode from now on.")
+    lines_per_agent: float | None = Field(None, gt=0, le=10, description="Calls per agent, mode ratio.")
+    changes: PacingChange = Field(default_factory=PacingChange, description="Changes to the pacing plan.")
+
+
+async def _list(node: Service, _: NoAgent) -> list[AgentShown]:
+    return node.floor.agents()
+
+
+async def _show(node: Service, which: AgentName) -> AgentShown:
+    return node.floor.agent(which.agent)
+
+
+async def _log_in(node: Service, order: LogIn) -> AgentShown:
+    return node.floor.log_in(order.agent, order.campaigns, order.ready)
+
+
+async def _log_out(node: Service, order: LogOut) -> AgentShown:
+    return node.floor.log_out(order.agent, order.at_once)
+
+
+async def _ready(node: Service, which: AgentName) -> AgentShown:
+    return node.floor.ready(which.agent)
+
+
+async def _pause(node: Service, order: Pause) -> AgentShown:
+    return node.floor.pause(order.agent, order.reason)
+
+
+async def _done(node: Service, order: Done) -> AgentShown:
+    return node.floor.pass_on(order.agent) if order.to == "prompt" else node.floor.done(order.agent)
+
+
+async def _dial(node: Service, which: AgentName) -> AgentShown:
+    return node.floor.dial(which.agent)
+
+
+async def _skip(node: Service, which: AgentName) -> AgentShown:
+    return node.floor.skip(which.agent)
+
+
+async def _call(node: Service, order: AskCall) -> AgentShown:
+    return node.floor.ask(order.agent, order.campaign, order.preview)
+
+
+async def _set_pacing(node: Service, order: SetPacing) -> CampaignState:
+    spec = await node.campaign_spec(order.campaign)
+    try:
+        plan = PacingPlan.model_validate(order.changes.onto(spec.pacing))
+    except ValueError as wrong:
+        raise CampaignError(f"campaign '{order.campaign}': pacing: {wrong}") from None
+    changes = order.model_dump(include={"mode", "lines_per_agent"}, exclude_unset=True)
+    return await node.update_campaign(order.campaign, CampaignUpdate(pacing=plan, **changes))
+
+
+ROWS: tuple[tuple[str, str, type[BaseModel], Any, bool, Callable[[Any, Any], Awaitable[Any]]], ...] = (
+    # name, what, arguments, result, changes, run
+    ("set_pacing", "Change a running campaign's mode or pacing settings.", SetPacing, CampaignState, True, _set_pacing),
+    ("agent.list", "Agents who are logged in.", NoAgent, list[AgentShown], False, _list),
+    ("agent.show", "One agent.", AgentName, AgentShown, False, _show),
+    ("agent.login", "Log in to campaigns, each at a level; again to change them.", LogIn, AgentShown, True, _log_in),
+    ("agent.logout", "Leave, after the present call or at once.", LogOut, AgentShown, True, _log_out),
+    ("agent.ready", "Take calls: after a log-in, a pause, or wrap-up.", AgentName, AgentShown, True, _ready),
+    ("agent.pause", "Take no calls, after the present one.", Pause, AgentShown, True, _pause),
+    ("agent.done", "End the talk; wrap-up begins.", Done, AgentShown, True, _done),
+    ("agent.dial", "Dial the lead that is shown.", AgentName, AgentShown, True, _dial),
+    ("agent.skip", "Show another lead instead.", AgentName, AgentShown, True, _skip),
+    ("agent.call", "Ask for a call of a campaign, dialled for this agent alone.", AskCall, AgentShown, True, _call),
+)

@@ -1,0 +1,74 @@
+"""Agents and pacing over MQTT."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aio import in_loop
+from steered import steered
+
+PERSON = {
+    "kind": "person",
+    "ring_s": 0.05,
+    "post_dial_s": 0.05,
+    "greeting": ["person-zh-wei"],
+    "hangs_up_after_s": 60,
+    "hangs_up_after_prompt_s": 60,
+}
+
+
+@in_loop
+async def test_an_agent_works_over_mqtt(tmp_path: Path) -> None:
+    async with steered(tmp_path, PERSON) as at:
+        await at.campaign(mode="preview", pacing={"review_s": None})
+        await at.result("campaign.start", campaign="spring")
+        shown = await at.result("agent.login", agent="ann", campaigns={"spring": "high"})
+        assert (shown["status"], shown["campaigns"]) == ("ready", {"spring": "high"})
+        await at.until(lambda: at.on("ev/agent_call"))
+        offered = at.on("ev/agent_call")[0]["data"]
+        assert (offered["what"], offered["agent"], offered["review_s"]) == ("preview", "ann", None)
+        await at.result("agent.skip", agent="ann")
+        await at.until(lambda: len(at.on("ev/agent_call")) == 2)
+        await at.result("agent.dial", agent="ann")
+        await at.until(lambda: at.on("ev/agent_call")[-1]["data"]["what"] == "connected")
+        assert (await at.result("agent.show", agent="ann"))["status"] == "talking"
+        await at.result("agent.pause", agent="ann", reason="lunch")
+        await at.result("agent.done", agent="ann")
+        await at.until(lambda: at.on("state/agent/ann")[-1]["status"] == "wrap")
+        assert (await at.result("agent.ready", agent="ann"))["status"] == "paused"
+        assert [one["agent"] for one in await at.result("agent.list")] == ["ann"]
+        assert (await at.result("agent.logout", agent="ann"))["status"] == "out"
+        assert await at.result("agent.list") == []
+
+
+@in_loop
+async def test_the_pacing_of_a_running_campaign_is_changed_and_told(tmp_path: Path) -> None:
+    async with steered(tmp_path, PERSON) as at:
+        await at.campaign(mode="manual")
+        await at.result("campaign.start", campaign="spring")
+        await at.result("agent.login", agent="ann", campaigns={"spring": "standard"})
+        await at.result("agent.call", agent="ann", campaign="spring", preview=True)
+        await at.until(lambda: at.on("ev/agent_call"))
+        await at.result("agent.dial", agent="ann")
+        changes = {"target": "abandon", "target_value": 0.01, "abandon": {"name": "gb-ofcom", "share": 0.02}}
+        state = await at.result("set_pacing", campaign="spring", mode="predictive", changes=changes)
+        assert state["phase"] == "running"
+        await at.until(lambda: any((one["pacing"] or {}).get("mode") == "predictive" for one in at.on("state/campaign/spring")))
+        await at.result("set_pacing", campaign="spring", changes={"review_s": 5})
+        plan = (await at.result("campaign.show", campaign="spring"))["spec"]["pacing"]
+        assert (plan["target_value"], plan["abandon"]["share"], plan["review_s"]) == (0.01, 0.02, 5)  # what is left out stays
+        await at.until(lambda: any(one["data"]["what"] == "connected" for one in at.on("ev/agent_call")))
+
+
+@in_loop
+async def test_wrong_orders_are_refused_with_the_mend(tmp_path: Path) -> None:
+    async with steered(tmp_path, PERSON) as at:
+        await at.campaign(mode="progressive")
+        error = await at.error("agent.done", b'{"agent": "ann"}')
+        assert "no agent 'ann' is logged in" in error["message"]
+        error = await at.error("agent.login", b'{"agent": "a/b", "campaigns": {"spring": "high"}}')
+        assert error["where"] == "agent"
+        error = await at.error("agent.login", b'{"agent": "ann", "campaigns": {"spring": "urgent"}}')
+        assert "overflow" in str(error)
+        error = await at.error("set_pacing", b'{"campaign": "spring", "changes": {"target": "wait"}}')
+        assert "needs a target_value" in error["message"]
