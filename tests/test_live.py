@@ -7,6 +7,7 @@ import datetime as dt
 import pytest
 from rich.console import Console
 
+from offhook.agent_messages import PacingShown
 from offhook.cli.live import line, page, timeslot
 from offhook.disposition import Disposition
 from offhook.messages import CampaignState, Health, LineState, NodeState, Phase, SpanState, Wanted
@@ -97,3 +98,29 @@ def test_a_plain_line_says_the_same() -> None:
 def test_more_campaigns_than_fit_are_counted() -> None:
     text = "\n".join(drawn(node("." * 30), [campaign(name=f"c{at}") for at in range(20)]))
     assert "and 8 more" in text
+
+
+def test_pacing_is_shown_with_what_holds_it_back() -> None:
+    pacing = PacingShown(
+        mode="predictive",
+        level=1.25,
+        launched=0,
+        reason="one call more would have risk 3.4 % over 2.9 %",
+        agents=12,
+        ready=1,
+        talking=9,
+        waiting=1,
+        answer_share=0.253,
+        answer_share_seen=0.241,
+        risk=0.034,
+        risk_limit=0.029,
+        people=200,
+        abandoned=5,
+        abandon_share=0.025,
+        budget_left=1.0,
+    )
+    one = campaign(pacing=pacing)
+    shown = "\n".join(drawn(node("." * 30), [one], 220))
+    for part in ("predictive", "1.25", "25.3 % / 24.1 %", "3.4 % / 2.9 %", "5, 2.50 %", "one call more would have risk"):
+        assert part in shown
+    assert "spring running 50% (predictive 1.25, 9/12 talk, 2.50 % abandoned)" in line(node("." * 30), [one])

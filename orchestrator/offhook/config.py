@@ -139,6 +139,13 @@ class DialSettings(Section):
         return Routes() if self.routes is None else Routes.load(self.routes)
 
 
+class MetricsSettings(Section):
+    """``[metrics]``: figures for Prometheus over HTTP."""
+
+    port: int = Field(0, ge=0, le=65_535, description="Port of /metrics; 0: none.")
+    address: str = Field("127.0.0.1", min_length=1, description="Address listened to; 0.0.0.0 for all. Whoever reaches it reads it.")
+
+
 class LogSettings(Section):
     """``[log]``."""
 
@@ -169,6 +176,7 @@ class Settings(BaseSettings):
     dial: DialSettings = DialSettings()
     feeds: FeedSettings = FeedSettings()
     log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -61,6 +61,8 @@ def page(state: NodeState, campaigns: Sequence[CampaignState], width: int = 100)
     """The whole page for a terminal of *width* columns."""
     parts: list[RenderableType] = [_head(state), Text(), _grid(state, 2 if width >= 72 else 1), Text(), _legend(state), Text()]
     bars, outcomes = _bars(campaigns, width), _outcomes(campaigns)
+    if any(one.pacing for one in campaigns):
+        parts += [_pacing(campaigns), Text()]
     if width >= 100:
         side = Table.grid(padding=(0, 4))
         side.add_row(outcomes, bars)
@@ -75,7 +77,7 @@ def line(state: NodeState, campaigns: Sequence[CampaignState]) -> str:
     seconds = (state.at - state.started).total_seconds()
     outcomes = _sum(campaigns)
     said = " ".join(f"{name} {count}" for name, count in outcomes.most_common())
-    shown = [f"{one.name} {one.phase} {one.progress:.0%}" for one in campaigns]
+    shown = [f"{one.name} {one.phase} {one.progress:.0%}" + _paced_in_words(one) for one in campaigns]
     trouble = f" | {state.health}: {state.reason}" if state.health not in (Health.READY, Health.STARTING) else ""
     return (
         f"{seconds:7.1f} s | lines {state.channels_in_use}/{state.channels} peak {state.channels_peak} "
@@ -172,6 +174,44 @@ def _bars(campaigns: Sequence[CampaignState], width: int) -> RenderableType:
         table.add_row(Text(one.title or one.name, "bold"), Text(one.phase, style), bar, f"{one.progress:>4.0%}", said)
     if len(campaigns) > 12:
         table.add_row(Text(f"and {len(campaigns) - 12} more", "dim"))
+    return table
+
+
+def _share(value: float | None, digits: int = 1) -> str:
+    return "-" if value is None else f"{100 * value:.{digits}f} %"
+
+
+def _paced_in_words(one: CampaignState) -> str:
+    """Pacing in a plain line, empty without agents."""
+    pacing = one.pacing
+    if pacing is None:
+        return ""
+    return f" ({pacing.mode} {pacing.level:.2f}, {pacing.talking}/{pacing.agents} talk, {_share(pacing.abandon_share, 2)} abandoned)"
+
+
+def _pacing(campaigns: Sequence[CampaignState]) -> RenderableType:
+    """How each campaign with agents is paced: predicted against real, budget, and why it holds back now."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("pacing", "mode", "level", "agents", "ready", "talk", "wait", "person predicted/seen", "risk/limit", "abandoned", "left"):
+        table.add_column(title, justify="left" if title in ("pacing", "mode") else "right")
+    table.add_column("why no more now")
+    for one in [one for one in campaigns if one.pacing is not None][:12]:
+        pacing = one.pacing
+        assert pacing is not None
+        table.add_row(
+            Text(one.name, "bold"),
+            pacing.mode,
+            f"{pacing.level:.2f}",
+            str(pacing.agents),
+            str(pacing.ready),
+            str(pacing.talking),
+            Text(str(pacing.waiting), "bold white on red1" if pacing.waiting else ""),
+            f"{_share(pacing.answer_share)} / {_share(pacing.answer_share_seen)}",
+            f"{_share(pacing.risk)} / {_share(pacing.risk_limit)}",
+            f"{pacing.abandoned}, {_share(pacing.abandon_share, 2)}",
+            Text(f"{pacing.budget_left:.1f}", "red3" if pacing.budget_left < 0 else ""),
+            Text(pacing.reason, "dim"),
+        )
     return table
 
 

@@ -34,6 +34,7 @@ def run(
 async def serve(settings: Settings, show: bool) -> None:
     """Run a node until it is stopped."""
     from offhook.control.server import open_control, serving
+    from offhook.metrics import serving_metrics
     from offhook.node import Node
 
     with orderly_end() as ending:
@@ -41,6 +42,7 @@ async def serve(settings: Settings, show: bool) -> None:
             open_control(settings.node.name, settings.control, settings.node.data_dir) as server,
             Node(settings) as node,
             serving(server, node),
+            serving_metrics(settings.metrics, node),
         ):
             ending.tell(node.stop)
             log.info("node %s: %d channels of driver %s", node.name, node.driver.channels, node.driver.name)
