@@ -238,7 +238,7 @@ class Dialer:
             await self._dial()
 
     async def _dial(self) -> None:
-        self._waiting = self._node.pool.ask(self.spec.priority)
+        self._waiting = self._node.ask_line(self.spec.priority, self, self.hopper[0])
         channel = await self._waiting
         self._waiting = None
         if channel is not None:  # else woken: something changed
@@ -296,7 +296,7 @@ class Dialer:
         clock = self._node.clock
         while (wait := max(self._pacer.delay(clock.monotonic()), self._node.pacer.delay(clock.monotonic()))) > 0:  # noqa: ASYNC110
             await asyncio.sleep(wait)
-        self._waiting = self._node.pool.ask(self.spec.priority)
+        self._waiting = self._node.ask_line(self.spec.priority, self, self.hopper[0])
         channel: int | None = None
         try:
             async with asyncio.timeout(max(0.0, until - clock.monotonic())):
@@ -352,7 +352,7 @@ class Dialer:
 
     async def _dial_for(self, lead: Lead) -> None:
         try:
-            channel = await self._node.pool.ask(9)  # somebody waits for it
+            channel = await self._node.ask_line(9, self, lead)  # somebody waits for it
             assert channel is not None
             self._place(lead, channel)
         finally:
@@ -396,6 +396,9 @@ class Dialer:
         if not due and self.closed < self.leads:  # results on their way to the database may open leads again
             await self._node.store.flush()
             due = await self._node.store.due(self.id)
+            if not due and not self.active:  # a suppression, or another node, may have closed leads that we did not
+                counts = await self._node.store.counts(self.id)
+                self.leads, self.closed = counts.leads, counts.closed
         open_now = [d.zones for d in due if d.first_ms <= now_ms and windows.is_open(self.spec.windows, self.zones(d.zones), now)]
         if open_now:
             wanted = min(HOPPER, max(4, round(self.spec.line_limit())))

@@ -293,7 +293,7 @@ class CallFact(Told):
     """One line of a call's evidence."""
 
     t_ms: int = Field(description="Milliseconds since the line was seized.")
-    kind: str = Field(description="'signal', 'heard', 'did', 'verdict', 'setting', 'sign', 'guard' or 'runner_up'.")
+    kind: str = Field(description="'signal', 'trace', 'heard', 'did', 'verdict', 'setting', 'sign', 'guard' or 'runner_up'.")
     name: str = Field(description="What it was, 'ringing', 'busy', 'play', 'person'.")
     detail: str = ""
     value: float | None = Field(None, description="Length in ms, cause number or token, by kind; of a sign its weight in dB.")

@@ -17,7 +17,6 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Self
 
-from offhook import numbers
 from offhook.announce.live import LiveAnnouncements
 from offhook.call import Call
 from offhook.channels import ChannelPool
@@ -65,12 +64,13 @@ from offhook.store.history import number_history
 from offhook.store.store import result_row
 from offhook.talk import TalkCall
 from offhook.tones.chosen import tone_plan
+from offhook.trunks import Trunks, Way
 from offhook_core import Alarm as AlarmBit
 from offhook_core import CoreError, Engine, Profile
 from offhook_core import Event as Sound
 from offhook_core.answer import AnswerSettings
 from offhook_drivers import open_driver
-from offhook_drivers.contract import Alarm, Cleared, Dial, Driver, Event, Hangup, Link, Offered
+from offhook_drivers.contract import Alarm, Cleared, Driver, Event, Hangup, Link, Offered
 
 log = logging.getLogger(__name__)
 
@@ -98,10 +98,11 @@ class Node(Desk):
         self._given_driver = driver
         self.driver: Driver
         self.engine: Engine | None = None
-        self.floor: Floor
         self.stops = Stops(self)
         self._announcements: LiveAnnouncements | None = None
         self.pool: ChannelPool
+        self.trunks: Trunks
+        self._ways: dict[str, Way] = {}
         self.prompts: PromptBook
         self.new_id: Callable[[], str]
         self.pacer = Pacer(settings.limits.calls_per_second)
@@ -132,12 +133,17 @@ class Node(Desk):
         """The node's name, as in the MQTT topics."""
         return self.settings.node.name
 
+    @property
+    def floor(self) -> Floor:
+        """The agents."""
+        return self._floor
+
     # -- life -----------------------------------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
         self.clock = self._given_clock or loop_clock()
         self.new_id = Uuid7(self.clock)
-        self.floor = Floor(self)
+        self._floor = Floor(self)
         self._started = self.clock.now()
         data = self.settings.node.data_dir
         database = self.settings.database
@@ -162,6 +168,7 @@ class Node(Desk):
         await recover(self.store, self.name, self.clock)
         self.driver = self._given_driver or open_driver(self.settings.driver)
         self.pool = ChannelPool(self.driver.channels, self.driver.channels_per_span, self.settings.limits.channels)
+        self.trunks = Trunks(self.settings.dial.tables(), self.settings.dial, self.pool, self.clock, self._rests)
         media = self.driver.media
         if media is not None:
             self.engine = Engine(self.driver.channels, tone_plan(self.settings.core.plan, self.settings.core.plan_files))
@@ -365,31 +372,44 @@ class Node(Desk):
         self._owners[lead.call_id] = dialer
         self._tasks.create_task(self._call(dialer, lead, channel), name=f"call[{lead.call_id}]")
 
+    def ask_line(self, priority: int, dialer: Dialer, lead: Lead) -> asyncio.Future[int | None]:
+        """A channel that the lead's route allows, when one is free."""
+        number = Number(lead.e164, lead.region, lead.kind, lead.zones)
+        return self.pool.ask(priority, self.trunks.allowed(number, lead.id, dialer.name, dialer.spec.caller_id))
+
     async def _call(self, dialer: Dialer, lead: Lead, channel: int) -> None:
         call: Call | None = None
         closed = False
         try:
+            rest_s = 0.0
             call = await self._seize(dialer, lead, channel)
             if call is not None:
                 await self._carry(call)
                 await self._look_back(call)
-                closed = self._store_result(dialer, call)
+                closed, rest_s = self._store_result(dialer, call)
                 await self._learn(call)
-            self.pool.give(channel)
+            self.trunks.free(channel, rest_s)
         except Exception as error:  # a fault of ours must not end the other calls; the line is kept out of use, for its state is not known
             log.exception("channel %d: call %s", channel, lead.call_id)
             self._alarm("node", f"call {lead.call_id}: {error!r}", channel=channel)
             self.driver.send(Hangup(channel))
         finally:
             self._owners.pop(lead.call_id, None)
+            self._ways.pop(lead.call_id, None)
             self.floor.call_ended(lead.call_id, call if isinstance(call, TalkCall) else None, dialer)
             dialer.call_ended(lead.call_id, call, closed)
 
     async def _seize(self, dialer: Dialer, lead: Lead, channel: int) -> Call | None:
         """Journal the seizure; None, and the lead given back, when the call may not go out after all."""
-        dialled = numbers.dialled(Number(lead.e164, lead.region, lead.kind, lead.zones), self.settings.dial)
+        span = channel // self.driver.channels_per_span
+        number = Number(lead.e164, lead.region, lead.kind, lead.zones)
+        way = self.trunks.way(number, lead.id, dialer.name, dialer.spec.caller_id, span)
+        if way is None:
+            self.store.drop([lead], "no route takes this number; `offhook route` explains")
+            dialer.closed += 1
+            return None
         try:
-            await self.store.seized(lead.call_id, channel, dialled)  # on disk before the number goes out
+            await self.store.seized(lead.call_id, channel, way.dialled)  # on disk before the number goes out
         except StoreError:
             self.store.release([lead])
             return None
@@ -400,8 +420,8 @@ class Node(Desk):
             self.store.drop([lead], why)
             dialer.closed += 1
             return None
-        span = channel // self.driver.channels_per_span
-        given = (dialer.spec, lead, dialled, channel, span, self.line(channel), self.clock, dialer.prompt, dialer.message)
+        self._ways[lead.call_id] = way
+        given = (dialer.spec, lead, way.dialled, channel, span, self.line(channel), self.clock, dialer.prompt, dialer.message)
         if dialer.gate is not None:
             return TalkCall(*given, self._phase_changed, agents=self.floor, sorry=dialer.sorry)
         return Call(*given, self._phase_changed)
@@ -418,7 +438,7 @@ class Node(Desk):
             call.begin()
             self._rate.count(self.clock.monotonic())
             try:
-                self.driver.send(Dial(channel, call.id, call.dialled, call.campaign.caller_id))
+                self.driver.send(self._ways.pop(call.id).dial(channel, call.id))
             except ValueError as error:
                 call.refuse(str(error))
             else:
@@ -445,9 +465,11 @@ class Node(Desk):
             except Exception as error:  # the disk is full, say; the result is with the store already
                 log.error("announcements: call %s: %s", call.id, error)
 
-    def _store_result(self, dialer: Dialer, call: Call) -> bool:
-        """Hand the result to the store; True when the lead is closed."""
+    def _store_result(self, dialer: Dialer, call: Call) -> tuple[bool, float]:
+        """Hand the result to the store; whether the lead is closed, and seconds that the channel is to rest."""
         record = call.record()
+        if self.trunks.routes.cdr:
+            record = record.model_copy(update={"dialled": self.trunks.stored(record.dialled)})
         assert record.disposition is not None and record.ended is not None
         tries = {**call.lead.tries, record.disposition: call.lead.tries.get(record.disposition, 0) + 1}
         following = after(call.campaign.retry, record.disposition, tries)
@@ -458,7 +480,7 @@ class Node(Desk):
         self._attempts += 1
         if self._subscribers:
             self.emit(CallEnded(at=record.ended, call=record))
-        return not again
+        return not again, self.trunks.ended(record)
 
     def _phase_changed(self, call: Call) -> None:
         owner = self._owners.get(call.id)
@@ -494,6 +516,9 @@ class Node(Desk):
         call = self._calls.get(event.channel)
         if call is not None:
             call.on_sound(event)
+
+    def _rests(self, channel: int, rest_s: float, why: str) -> None:
+        self._alarm("channel", f"channel {channel} rests {rest_s:g} s: {why}", channel=channel)
 
     def core_failed(self, channel: int, error: CoreError) -> None:
         """The core would not take an order; told at most once a minute."""
