@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from bench import plans
 from bench.line import FRAME
 from bench.signals import SIT_CODES, Signal
+from offhook_core.tone_plan import TonePlan, resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,10 @@ class Offhook:
 
     name = "offhook"
 
-    def __init__(self, isa: str | None = None, profile: str | None = None) -> None:
+    def __init__(self, isa: str | None = None, profile: str | None = None, plan_of: Callable[[str], str] | None = None) -> None:
         """*isa* forces vector code (oh_isa_force); *profile* replaces the profile of the signals (``ALL``).
+
+        *plan_of* tells by which plan a country is heard (``auto:europe``); by its own when None.
 
         Raises:
             RuntimeError: The processor lacks that vector code.
@@ -74,6 +77,8 @@ class Offhook:
         self.lib, self.ffi = _native.lib, _native.ffi
         self.seconds_run = 0.0
         self.profile = profile
+        self.plan_of = plan_of
+        self._plans: dict[str, TonePlan] = {}
         self.digest = hashlib.sha256()  # over every octet of every event: equal digests mean the same verdicts
         if isa and self.lib.oh_isa_force(isa.encode()):
             raise RuntimeError(f"vector code {isa!r} cannot run here; leave it out or name base, avx2, avx512 or neon")
@@ -98,6 +103,14 @@ class Offhook:
         provisional = bool(event.flags & lib.OH_FLAG_PROVISIONAL)
         return Report(event.at_sample, event.onset_sample, tone, detail, provisional, event.level_cdbm0 / 100, event.confidence)
 
+    def _plan(self, country: str) -> Any:
+        if self.plan_of is None:
+            return self.lib.oh_plan_find(country.encode())
+        which = self.plan_of(country)
+        if which not in self._plans:
+            self._plans[which] = resolve(which)
+        return self._plans[which].pointer
+
     def hear(self, signals: Sequence[Signal]) -> list[list[Report]]:
         """Reports of each signal, in time order."""
         lib, ffi = self.lib, self.ffi
@@ -115,7 +128,7 @@ class Offhook:
         idle = np.zeros(audio.shape[1:], dtype=np.int16)
         try:
             # Orders travel in a queue of fixed size: give a few, let a silent tick take them, and start the count anew with the last reset.
-            plan_of = [lib.oh_plan_find(s.case.plan.encode()) for s in signals]
+            plan_of = [self._plan(s.case.plan) for s in signals]
             masks = [getattr(lib, "OH_PROFILE_" + (self.profile or s.case.profile)) for s in signals]
             starts = np.zeros(len(signals), dtype=np.int64)
             tick = 0

@@ -202,6 +202,16 @@ def test_the_most_used_name_of_a_pattern_counts_and_the_others_are_told() -> Non
     assert any("busy in" in row.source or "congestion in" in row.source for row in shared)
 
 
+def test_auto_prefers_call_results_and_leaves_out_what_would_hold_up_dial_tone() -> None:
+    shared = next(row for row in plan_auto.merged("auto").tones if "dial_special in" in row.source)
+    assert shared.tone not in plan_auto.KIN_OF_DIAL
+    long = {"jm", "sz"}  # unobtainable of 3 s and 4.8 s
+    for name in long:
+        assert any(s.hz and s.duration_ms > 2600 for row in plans.plan(name).tones for s in row.loop)
+        assert any(s.hz and s.duration_ms > 2600 for row in plan_auto.merged(f"auto:{name}").tones for s in row.loop)
+    assert not any(s.hz and s.duration_ms > 2600 for row in plan_auto.merged("auto").tones for s in row.loop)
+
+
 def test_check_finds_rows_that_cannot_be_told_apart() -> None:
     busy, near = spec(Tone.BUSY, (425,), 500, 500), spec(Tone.CONGESTION, (425,), 440, 440)
     assert findings(TonePlan(Plan("p", "", (busy, spec(Tone.RINGBACK, (425,), 1000, 4000))))) == []

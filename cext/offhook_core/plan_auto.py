@@ -28,6 +28,12 @@ HEARD = (
 )  # fmt: skip
 """What a caller hears of a call's way; rows of other tones are left out, for in other countries they mean something else."""
 
+KIN_OF_DIAL = frozenset({Tone.DIAL_SPECIAL, Tone.DIAL_SECOND, Tone.DIAL_RECALL})
+"""Heard before a call, hence never preferred to the result of one."""
+
+LONGEST_BURST_MS = 2600
+"""A row with a longer burst that one country alone has is left out: a steady tone has to outlast every burst of its pitch."""
+
 MOST_ROWS = 254
 MOST_NAMES = 8  # of countries in the source text of a row
 
@@ -66,7 +72,7 @@ def merged(which: str) -> Plan:
     """One plan of the distinct rows of many.
 
     A pattern that several countries have, or patterns that the core cannot tell apart, make one row. It gets the name that most countries
-    give it; the others stand in its source.
+    give it, a call result before the kinds of dial tone; the others stand in its source.
 
     Raises:
         ValueError: There is no such region or plan, or more than 254 rows are left.
@@ -81,17 +87,26 @@ def merged(which: str) -> Plan:
                 break
         else:
             groups.append([(name, row)])
-    tones = sorted((_one_row(group) for group in groups), key=lambda row: row.tone)
+    several = len({name for name, _ in rows}) > 1
+    kept = [group for group in groups if not (several and _holds_up(group))]
+    tones = sorted((_one_row(group) for group in kept), key=lambda row: row.tone)
     if len(tones) > MOST_ROWS:
         raise ValueError(f"plan {which!r}: {len(tones)} different rows, and a plan holds {MOST_ROWS}; name fewer countries")
     return Plan(which, "plans of " + ", ".join(countries(which)), tuple(tones))
+
+
+def _holds_up(group: list[tuple[str, ToneSpec]]) -> bool:
+    row = group[0][1]
+    return len({name for name, _ in group}) == 1 and any(
+        segment.hz and segment.duration_ms > LONGEST_BURST_MS for segment in row.once + row.loop
+    )
 
 
 def _one_row(group: list[tuple[str, ToneSpec]]) -> ToneSpec:
     users: dict[Tone, set[str]] = {}
     for name, row in group:
         users.setdefault(row.tone, set()).add(name)
-    order = sorted(users, key=lambda tone: (-len(users[tone]), tone))
+    order = sorted(users, key=lambda tone: (tone in KIN_OF_DIAL, -len(users[tone]), tone))
     first = group[0][1]
     source = _countries(users[order[0]])
     for other in order[1:]:
