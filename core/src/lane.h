@@ -169,8 +169,14 @@ struct oh_beep_state {
 };
 
 /* The rest of music and line is kept for all lanes at once, see watch.h; that of speech altogether. */
+struct oh_music_count {
+    uint8_t loud, steady, flips, tonal; /* hops of a window, or changes in it */
+};
+
 struct oh_music_state {
     uint8_t off, on;
+    uint8_t kept; /* windows before this one that count */
+    struct oh_music_count before[2];
     uint32_t onset;
 };
 

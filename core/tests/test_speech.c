@@ -49,6 +49,21 @@ static void steady_noise_is_no_speech_but_a_voice_above_it_is(void) {
     free(t.audio);
 }
 
+static void on_a_floor_of_65_dB_below_nothing_is_speech_but_a_faint_voice(void) {
+    struct tape t = tape_new();
+    tape_quiet(&t, 12000);
+    tape_noise(&t, -65);
+    CHECK_EQ(heard_count(hear(&t, "us", OH_DETECT_SPEECH), OH_EVENT_SPEECH, -1), 0);
+    int from = t.samples;
+    tape_voice(&t, 3000, 140, -42);
+    tape_quiet(&t, 1000);
+    struct heard *h = hear(&t, "us", OH_DETECT_SPEECH);
+    CHECK(heard_count(h, OH_EVENT_SPEECH, -1) >= 1);
+    CHECK((int)heard_at(h, OH_EVENT_SPEECH, -1, 0)->at_sample >= from);
+    CHECK_EQ(heard_count(h, OH_EVENT_SPEECH, -1), heard_count(h, OH_EVENT_SPEECH_END, -1));
+    free(t.audio);
+}
+
 /* Notes of a scale with overtones. */
 static struct tape melody(int ms) {
     struct tape t = tape_new();
@@ -72,6 +87,25 @@ static void a_melody_is_music_and_no_tone(void) {
     struct heard *h = hear(&t, "cn", OH_DETECT_MUSIC | OH_DETECT_TONES);
     CHECK_EQ(heard_count(h, OH_EVENT_MUSIC, -1), 1);
     CHECK_EQ(heard_count(h, OH_EVENT_MUSIC_END, -1), 1);
+    CHECK_EQ(heard_count(h, OH_EVENT_TONE, -1), 0);
+    free(t.audio);
+}
+
+static void slow_music_that_rests_on_its_notes_is_music(void) {
+    struct tape t = tape_new();
+    static const double notes[] = {440, 392, 349, 440, 523, 440};
+    for (int n = 0; n < 18; n++) {
+        int from = t.samples;
+        tape_pair(&t, notes[n % 6], notes[(n + 2) % 6] * 1.25, 620, -18);
+        for (int i = from; i < t.samples; i++) /* overtones */
+            t.audio[i] = (int16_t)(t.audio[i] + lrint(1100 * sin(2 * M_PI * notes[n % 6] * 2 * i / 8000)));
+        tape_quiet(&t, n % 3 ? 0 : 150);
+    }
+    tape_noise(&t, -60);
+    struct heard *h = hear(&t, "us", OH_DETECT_MUSIC | OH_DETECT_TONES);
+    CHECK_EQ(heard_count(h, OH_EVENT_MUSIC, -1), 1);
+    CHECK(heard_at(h, OH_EVENT_MUSIC, -1, 0)->at_sample <= 5 * 8000);
+    CHECK(heard_at(h, OH_EVENT_MUSIC, -1, 0)->onset_sample <= 2 * 8000);
     CHECK_EQ(heard_count(h, OH_EVENT_TONE, -1), 0);
     free(t.audio);
 }
@@ -120,7 +154,9 @@ int main(void) {
     TEST(silence_is_told_once_a_second);
     TEST(a_tone_is_neither_speech_nor_silence);
     TEST(steady_noise_is_no_speech_but_a_voice_above_it_is);
+    TEST(on_a_floor_of_65_dB_below_nothing_is_speech_but_a_faint_voice);
     TEST(a_melody_is_music_and_no_tone);
+    TEST(slow_music_that_rests_on_its_notes_is_music);
     TEST(ringback_and_voices_are_no_music);
     TEST(busy_tone_on_a_line_that_hums_is_no_music);
     TEST(an_utterance_of_words_is_one_and_its_length_is_the_whole);
