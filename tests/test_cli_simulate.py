@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 from commands import Command, offhook_command  # noqa: F401 - a fixture
 
+from offhook.clock import run_virtual
+from offhook.shift import parse
+from offhook.shift.live import START, play
+
 SHIFT = """
 [shift]
 name = "short"
@@ -56,3 +60,42 @@ def test_a_wrong_shift_or_setting_is_told_with_its_place(offhook: Command, shift
     usage = offhook("whatif", shift, "predictive")
     assert usage.code == 2
     assert "key=value" in usage.err
+
+
+def test_a_day_in_the_database_is_played_with_other_agents(offhook: Command, tmp_path: Path) -> None:
+    """Yesterday, with 12 agents: twenty minutes at a node with 6 agents, then the simulator with what was stored."""
+    scenario = parse(
+        {
+            "shift": {"name": "day", "hours": 0.35, "lines": 30, "warmup_min": 2},
+            "list": {"person": 0.4, "machine": 0.0},
+            "agents": {"talk": 60, "wrap": 10, "speed_spread": 0, "group": [{"count": 6}]},
+            "pacing": {"mode": "progressive"},
+        }
+    )
+    folder = tmp_path / "data"
+    worked = run_virtual(play(scenario, folder, seed=1), START)
+    assert worked.connected > 50
+    config = tmp_path / "offhook.toml"
+    config.write_text(f'[node]\ndata_dir = "{folder}"\n', encoding="utf-8")
+    day = f"shift@{START.astimezone().date()}"
+    same = offhook("simulate", day, "-c", config, "--days", 3, "--set", "mode=progressive", "--json").object
+    assert same["shift"] == f"shift, {START.astimezone().date()}"
+    assert same["mean"]["utilisation"][0] == pytest.approx(worked.utilisation, abs=0.08)
+    assert same["mean"]["connects_per_agent_h"][0] == pytest.approx(worked.connects_per_agent_h, rel=0.2)
+    more = offhook("whatif", day, "mode=progressive", "mode=predictive", "-c", config, "--agents", 12, "--days", 2, "--json").object["rows"]
+    assert more[1]["utilisation"][0] > more[0]["utilisation"][0]
+    wrong = offhook("simulate", "shift@soon", "-c", config, "--json")
+    assert (wrong.code, "no day; write today" in wrong.object["error"]) == (1, True)
+    none = offhook("simulate", "shift@2020-01-01", "-c", config, "--json")
+    assert "no call began on 2020-01-01" in none.object["error"]
+    unknown = offhook("simulate", "autumn@today", "-c", config, "--json")
+    assert "no campaign 'autumn'" in unknown.object["error"]
+
+
+def test_a_shift_is_played_in_audio(offhook: Command, shift: Path) -> None:
+    """Every call is heard by the core; short, for it takes its time."""
+    played = offhook("simulate", shift, "--audio", "--hours", 0.05, "--json").object
+    (day,) = played["days"]
+    assert day["dialled"] > 20
+    assert day["people"] == day["connected"] > 0
+    assert day["abandoned"] == 0  # progressive

@@ -56,10 +56,12 @@ class Roster:
     Args:
         clock: For the dates shown.
         on_change: Called after each change of an agent.
+        on_left: Called with an agent who is about to do something else, the status that ends and its length in seconds.
     """
 
-    def __init__(self, clock: Clock, on_change: Callable[[Agent], None]) -> None:
+    def __init__(self, clock: Clock, on_change: Callable[[Agent], None], on_left: Callable[[Agent, AgentStatus, float], None]) -> None:
         self._clock = clock
+        self._on_left = on_left
         self._on_change = on_change
         self._agents: dict[str, Agent] = {}
         self._state: npt.NDArray[np.int8] = np.zeros(0, np.int8)
@@ -107,15 +109,16 @@ class Roster:
                     table[agent.index, column[name]] = LEVELS[level]
         return table
 
+    def status(self, agent: Agent) -> AgentStatus:
+        """What an agent does, in words."""
+        return _STATUS.get(agent.state, AgentStatus.PAUSED if agent.here else AgentStatus.OUT)
+
     def shown(self, agent: Agent, promised: str | None = None) -> AgentShown:
         """An agent as told."""
-        status = _STATUS.get(agent.state)
-        if status is None:
-            status = AgentStatus.PAUSED if agent.here else AgentStatus.OUT
         ago = asyncio.get_running_loop().time() - agent.since
         return AgentShown(
             agent=agent.name,
-            status=status,
+            status=self.status(agent),
             since=self._clock.now() - dt.timedelta(seconds=ago),
             campaigns=dict(agent.logins),
             promised=promised,
@@ -133,6 +136,8 @@ class Roster:
     def log_in(self, name: str, logins: Mapping[str, AgentLevel]) -> Agent:
         """Log in, or change the campaigns of an agent who is. A new one is out until :meth:`enter` says otherwise."""
         agent = self._agents.get(name)
+        if agent is not None and not agent.here:
+            agent.since = asyncio.get_running_loop().time()  # what was before is nobody's time
         if agent is None:
             if not _NAME.fullmatch(name):
                 raise AgentError(
@@ -151,14 +156,20 @@ class Roster:
 
     def log_out(self, agent: Agent) -> None:
         """The agent is gone."""
+        self._left(agent)
         agent.here = False
         agent.logins = {}
         agent.pause = None
         self.changes += 1
         self.enter(agent, AgentState.OUT)
 
-    def enter(self, agent: Agent, state: AgentState, call_id: str | None = None, campaign: str | None = None) -> None:
+    def enter(
+        self, agent: Agent, state: AgentState, call_id: str | None = None, campaign: str | None = None, pause: str | None = None
+    ) -> None:
         """The agent does something else from now on."""
+        self._left(agent)
+        if state is AgentState.READY or pause is not None:
+            agent.pause = pause
         agent.state = state
         agent.since = asyncio.get_running_loop().time()
         agent.call_id, agent.campaign = call_id, campaign
@@ -168,6 +179,12 @@ class Roster:
         self._since[agent.index] = agent.since
         self._leaving[agent.index] = agent.leaving
         self._on_change(agent)
+
+    def _left(self, agent: Agent) -> None:
+        now = asyncio.get_running_loop().time()
+        if agent.here and now > agent.since:
+            self._on_left(agent, self.status(agent), now - agent.since)
+        agent.since = now
 
     def will_leave(self, agent: Agent, leaving: bool) -> None:
         """The agent goes, or pauses, after the present call; or stays after all."""

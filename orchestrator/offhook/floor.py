@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from offhook.agent_messages import AgentCall, AgentChanged, AgentLevel, AgentShown
+from offhook.agent_messages import AgentCall, AgentChanged, AgentLevel, AgentShown, AgentStatus
 from offhook.agents import LEVELS, Agent, Roster
 from offhook.errors import AgentError, CampaignError
 from offhook.gate import Crew
@@ -58,7 +58,7 @@ class Floor:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self.roster = Roster(node.clock, self._agent_changed)
+        self.roster = Roster(node.clock, self._agent_changed, self._agent_left)
         self._waiting: list[_Waiting] = []
         self._reviews: dict[str, _Review] = {}  # by agent
         self._talks: dict[str, tuple[Dialer, TalkCall]] = {}  # by agent
@@ -94,8 +94,7 @@ class Floor:
             if ready:
                 self._free(agent)
             else:
-                agent.pause = "logged in"
-                self.roster.enter(agent, AgentState.OUT)
+                self.roster.enter(agent, AgentState.OUT, pause="logged in")
         else:
             self.roster.will_leave(agent, False)
         return self._shown(agent)
@@ -103,20 +102,20 @@ class Floor:
     def log_out(self, name: str, at_once: bool = False) -> AgentShown:
         """Leave, after the present call; *at_once* leaves a person in talk to another agent."""
         agent = self.roster.get(name)
-        agent.pause = None
         if at_once or agent.state in (AgentState.OUT, AgentState.READY):
             self._drop(agent)
         else:
+            agent.pause = None
             self._after_call(agent)
         return self._shown(agent)
 
     def pause(self, name: str, reason: str) -> AgentShown:
         """Take no calls, after the present one."""
         agent = self.roster.get(name)
-        agent.pause = reason
         if agent.state in (AgentState.OUT, AgentState.READY):
-            self.roster.enter(agent, AgentState.OUT)
+            self.roster.enter(agent, AgentState.OUT, pause=reason)
         else:
+            agent.pause = reason
             self._after_call(agent)
         return self._shown(agent)
 
@@ -131,7 +130,6 @@ class Floor:
         elif agent.state is AgentState.WRAP:
             self._wrapped(agent)
         elif agent.state is AgentState.OUT:
-            agent.pause = None
             self._free(agent)
         return self._shown(agent)
 
@@ -354,7 +352,6 @@ class Floor:
             else:
                 self.roster.enter(agent, AgentState.OUT)
             return
-        agent.pause = None
         self.roster.enter(agent, AgentState.READY)
         mine = [one for one in self._waiting if one.dialer.name in agent.logins]
         if mine:
@@ -414,6 +411,21 @@ class Floor:
     def _shown(self, agent: Agent) -> AgentShown:
         at = self._promise_of(agent)
         return self.roster.shown(agent, self._promises_of[at].name if 0 <= at < len(self._promises_of) else None)
+
+    def _agent_left(self, agent: Agent, status: AgentStatus, seconds: float) -> None:
+        now_ms = round(self._node.clock.now().timestamp() * 1000)
+        self._node.store.agent_did(
+            {
+                "node": self._node.name,
+                "agent": agent.name,
+                "state": status.value,
+                "from_ms": now_ms - round(seconds * 1000),
+                "to_ms": now_ms,
+                "reason": (agent.pause or "")[:200] if status is AgentStatus.PAUSED else "",
+                "campaign": agent.campaign or "",
+                "call_id": agent.call_id or "",
+            }
+        )
 
     def _agent_changed(self, agent: Agent) -> None:
         if self._node.heard:

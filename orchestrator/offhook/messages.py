@@ -333,6 +333,10 @@ class CallRecord(Told):
     meaning: str = Field("", description="Meaning of the first mapped key.")
     prompt_played_ms: int = Field(0, description="How much of the prompt was played.")
     message_left: bool = False
+    agent: str = Field("", description="Agent who talked with the callee, the last one if several did; empty: nobody.")
+    queued_ms: int | None = Field(None, description="When the person began to wait for an agent.")
+    connected_ms: int | None = Field(None, description="When the first agent was connected.")
+    talk_ms: int = Field(0, description="Talk with agents.")
     evidence: tuple[CallFact, ...] = Field((), description="Time line; only with Node.call().")
 
 

@@ -12,7 +12,7 @@ from offhook.call import Call
 from offhook.clock import Clock
 from offhook.disposition import Disposition, Ended
 from offhook.line import Line
-from offhook.messages import CallPhase, CampaignSpec
+from offhook.messages import CallPhase, CallRecord, CampaignSpec
 from offhook.prompts import Prompt
 from offhook.store import Lead
 from offhook_core import Event as Sound
@@ -50,6 +50,11 @@ class TalkCall(Call):
         self._sorry = sorry
         self._greeting_from_ms: int | None = None  # of what was said after the answer
         self._greeting_to_ms: int | None = None  # none while it goes on
+        self._agent = ""
+        self._queued_ms: int | None = None
+        self._connected_ms: int | None = None
+        self._talk_from_ms: int | None = None  # none while no agent talks
+        self._talk_ms = 0
         self.told_abandoned = False  # the pacing has counted it
 
     @property
@@ -65,12 +70,24 @@ class TalkCall(Call):
             ms = self._greeting_from_ms if start == "greeting_start" else end
         return self._seized + ms / 1000
 
+    def record(self, evidence: bool = True) -> CallRecord:
+        """The call as stored, with who talked and how long."""
+        return (
+            super()
+            .record(evidence)
+            .model_copy(
+                update={"agent": self._agent, "queued_ms": self._queued_ms, "connected_ms": self._connected_ms, "talk_ms": self._talk_ms}
+            )
+        )
+
     def connect(self, agent: str) -> None:
         """The person talks with an agent from now on; :meth:`finish`, the person or the network ends it."""
         self.facts.talked = True
         if self.facts.verdict is None:
             self.facts.verdict = Disposition.PERSON  # no audio: the agent hears who it is
         self._timers_off("max_call")
+        self._agent, self._talk_from_ms = agent, self._ms()
+        self._connected_ms = self._talk_from_ms if self._connected_ms is None else self._connected_ms
         self._note("did", "connect", agent)
         self._enter(CallPhase.TALKING)
 
@@ -86,15 +103,22 @@ class TalkCall(Call):
 
     def requeue(self) -> None:
         """The agent is gone in mid-talk: the person waits for another."""
+        self._talk_over()
         self._note("did", "requeue", "the agent has gone")
         self._enter(CallPhase.QUEUED)
         self._agents.person(self)
 
     def pass_on(self) -> None:
         """The agent hands the person to the prompt and its keys, a small IVR, and is free (D26)."""
+        self._talk_over()
         self._note("did", "pass_on", "to the prompt")
         self._later("max_call", self.campaign.max_call_s, self._max_call)
         super()._person()
+
+    def _talk_over(self) -> None:
+        if self._talk_from_ms is not None:
+            self._talk_ms += self._ms() - self._talk_from_ms
+            self._talk_from_ms = None
 
     def finish(self) -> None:
         """The agent ends the talk."""
@@ -103,6 +127,7 @@ class TalkCall(Call):
     # -- where it differs -----------------------------------------------------------------------------------------------------------
 
     def _person(self) -> None:
+        self._queued_ms = self._ms()
         self._enter(CallPhase.QUEUED)
         self._agents.person(self)
 
@@ -124,4 +149,5 @@ class TalkCall(Call):
     def _finish(self, t_ms: int) -> None:
         if self.waits and not self.facts.talked:
             self.facts.abandoned = True  # left while nobody came: counted as if the time had run out
+        self._talk_over()
         super()._finish(t_ms)

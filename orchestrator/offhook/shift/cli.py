@@ -19,6 +19,8 @@ def simulate(
     agents: int | None = None,
     pacing: dict[str, Any] | None = None,
     plot: str | Path | None = None,
+    hours: float | None = None,
+    audio: bool = False,
 ) -> dict[str, Any]:
     """Run a shift on one or more days, each with its own chance.
 
@@ -29,6 +31,8 @@ def simulate(
         agents: So many agents instead of those of the file.
         pacing: Pacing settings instead of those of the file.
         plot: Where to write a picture of the first day; the ending says the format.
+        hours: So many hours instead of those of the file.
+        audio: Play it on a node and the software card, every line heard by the core, some ten times faster than the clock.
 
     Returns:
         ``shift``, ``mode``, ``days`` (one report each) and ``mean`` (mean and 95 % half-width of each figure; 0 for one day).
@@ -38,10 +42,12 @@ def simulate(
     """
     if days < 1:
         raise ScenarioError(f"days is {days}, give 1 or more")
-    scenario = _changed(shift, agents, pacing)
+    if audio and plot is not None:
+        raise ScenarioError("a shift in audio is not drawn; leave out the plot")
+    scenario = _changed(shift, agents, pacing, hours)
     reports = []
     for day in range(days):
-        report = _run(scenario, seed + day)
+        report = _in_audio(scenario, seed + day) if audio else _run(scenario, seed + day)
         if day == 0 and plot is not None:
             draw(report, plot)
         reports.append(report)
@@ -106,8 +112,13 @@ def mean_and_width(values: Sequence[float], confidence: float = 0.95) -> tuple[f
     return fmean(values), z * stdev(values) / len(values) ** 0.5
 
 
-def _changed(shift: str | Path | Scenario, agents: int | None, pacing: dict[str, Any] | None) -> Scenario:
+def _changed(shift: str | Path | Scenario, agents: int | None, pacing: dict[str, Any] | None, hours: float | None = None) -> Scenario:
     scenario = shift if isinstance(shift, Scenario) else load(shift)
+    if hours is not None:
+        if not 0 < hours <= 24:
+            raise ScenarioError(f"hours is {hours:g}, give more than 0 and at most 24")
+        warmup_min = min(scenario.shift.warmup_min, 60 * hours / 4)
+        scenario = scenario.model_copy(update={"shift": scenario.shift.model_copy(update={"hours": hours, "warmup_min": warmup_min})})
     if agents is not None:
         if agents < 0:
             raise ScenarioError(f"agents is {agents}, give 0 or more")
@@ -123,6 +134,12 @@ def _run(scenario: Scenario, seed: int) -> Report:
     except ValueError as error:
         raise ScenarioError(f"{scenario.shift.name}: {error}") from error
     return Simulator(scenario, policy, seed).run()
+
+
+def _in_audio(scenario: Scenario, seed: int) -> Report:
+    from .live import play_in_virtual_time  # needs the whole engine
+
+    return play_in_virtual_time(scenario, seed, audio=True)
 
 
 def draw(report: Report, path: str | Path) -> None:

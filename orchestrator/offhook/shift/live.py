@@ -280,16 +280,13 @@ def _numbers(scenario: Scenario, folder: Path) -> Path:
     return path
 
 
-def play_in_virtual_time(scenario: Scenario, seed: int = 1, audio: bool = True, hours: float | None = None) -> Report:
+def play_in_virtual_time(scenario: Scenario, seed: int = 1, audio: bool = True) -> Report:
     """Play a shift on a node of its own, as fast as it can be done.
 
     Args:
         scenario: The shift.
         seed: Of the list and the agents.
         audio: Let the core hear every line; without it whoever answers goes to an agent.
-        hours: Play so many hours instead of the shift's.
     """
-    if hours is not None:
-        scenario = scenario.model_copy(update={"shift": scenario.shift.model_copy(update={"hours": hours})})
     with tempfile.TemporaryDirectory(prefix="offhook-shift-") as folder:
         return run_virtual(play(scenario, Path(folder), seed, audio), START)

@@ -114,6 +114,27 @@ class CallRow(Base):
     message_left: Mapped[bool]
     probability: Mapped[float | None] = mapped_column(Float)  # of the disposition; null: from before 0003
     evidence: Mapped[list[object]] = mapped_column(JSON)  # lines as in offhook.evidence
+    agent: Mapped[str] = mapped_column(String(63), server_default="")  # who talked last; empty: nobody
+    queued_ms: Mapped[int | None] = mapped_column(Integer)
+    connected_ms: Mapped[int | None] = mapped_column(Integer)
+    talk_ms: Mapped[int] = mapped_column(BigInteger, server_default="0")
+
+
+class AgentLogRow(Base):
+    """What an agent did for a while."""
+
+    __tablename__ = "agent_log"
+    __table_args__ = (Index("ix_agent_log_from", "from_ms"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    node: Mapped[str] = mapped_column(String(63))
+    agent: Mapped[str] = mapped_column(String(63))
+    state: Mapped[str] = mapped_column(String(16))  # ready, preview, talking, wrap, paused
+    from_ms: Mapped[int] = mapped_column(BigInteger)
+    to_ms: Mapped[int] = mapped_column(BigInteger)
+    reason: Mapped[str] = mapped_column(String(200))  # of a pause
+    campaign: Mapped[str] = mapped_column(String(63))  # of the call in hand; empty: none
+    call_id: Mapped[str] = mapped_column(String(36))
 
 
 class LabelRow(Base):
@@ -156,6 +177,9 @@ class ImportRow(Base):
     duplicates: Mapped[int] = mapped_column(Integer)
     rejected: Mapped[int] = mapped_column(Integer)
     mended: Mapped[int] = mapped_column(Integer)
+    restricted: Mapped[int] = mapped_column(Integer, server_default="0")  # washed out: on a list, vacant
+    fingerprint: Mapped[str] = mapped_column(String(64), server_default="")  # of the file, by which an import is taken up again
+    beat_ms: Mapped[int] = mapped_column(BigInteger, server_default="0")  # when it last wrote something
 
 
 class RejectRow(Base):
@@ -184,3 +208,4 @@ class StagedRow(Base):
     zones: Mapped[str] = mapped_column(String(500))
     name: Mapped[str] = mapped_column(String(500))
     extra: Mapped[dict[str, str]] = mapped_column(JSON)
+    deadline_ms: Mapped[int | None] = mapped_column(BigInteger)

@@ -92,6 +92,8 @@ def _apply(connection: Connection, rows: Mapping[str, Sequence[Row]]) -> None:
         )
         made = [r["call"] for r in found if r["call"]["disposition"] != Disposition.NOT_DIALLED]  # the person noticed nothing
         ledger.settle(connection, [{"id": c["id"], "at": c["started_ms"], "what": c["disposition"]} for c in made])
+    if found := rows.get("agent"):
+        connection.execute(insert(t.agent_log), list(found))
     if found := rows.get("release"):
         leads.give_back(connection, found)
     if found := rows.get("drop"):
@@ -183,7 +185,7 @@ class Store:
                 left = read_spool(spool)
                 if left:
                     async with engine.begin() as connection:
-                        await connection.run_sync(_apply, {"result": [row for kind, row in left if kind == "result"]})
+                        await connection.run_sync(_apply, {kind: [row for of, row in left if of == kind] for kind in ("result", "agent")})
                     log.warning("store: %d results of an earlier run were written from %s", len(left), spool)
                     spool.unlink()  # noqa: ASYNC240 - once, at the start
         except (SQLAlchemyError, OSError) as error:
@@ -345,6 +347,10 @@ class Store:
     def result(self, row: Row) -> None:
         """Store a finished call, see :func:`result_row`. Never fails, never loses it."""
         self._writer.keep([("result", {**row, "feeds": list(self.feeds_of(row["campaign"]))})])
+
+    def agent_did(self, row: Row) -> None:
+        """Store what an agent did for a while, columns of ``agent_log``."""
+        self._writer.keep([("agent", row)])
 
     def release(self, given: Iterable[Lead]) -> None:
         """Give back leads that were reserved and whose number was not sent."""
