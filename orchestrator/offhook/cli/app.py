@@ -10,7 +10,7 @@ import typer
 from offhook import __version__
 from offhook.amd.cli import app as amd
 from offhook.announce.cli import app as announce
-from offhook.cli import analyze, bench, campaign, contacts, ctl, demo, route, rules, run, simulate, tones
+from offhook.cli import analyze, bench, campaign, contacts, ctl, demo, doctor, route, rules, run, simulate, tones
 from offhook.cli.output import CommandError, Exit, fail, quiet_broken_pipe, want_json
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ app.add_typer(rules.app, name="rules")
 app.add_typer(announce, name="announce")
 app.add_typer(amd, name="amd")
 app.command()(route.route)
+app.command()(doctor.doctor)
 app.command()(simulate.simulate)
 app.command()(simulate.whatif)
 app.add_typer(bench.app, name="bench")

@@ -1,0 +1,214 @@
+"""What stands between this machine and a first call over E1: findings in the order in which to mend them.
+
+Reads ``/proc/dahdi``, ``/dev/dahdi`` and the configuration, and measures for a second how punctual the machine is. Changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from offhook.config import Settings
+from offhook.errors import ConfigError
+from offhook.routes import Routes
+from offhook_drivers import PriError, PriSettings
+from offhook_drivers.prid import find
+
+TICK_S = 0.02
+D_TIMESLOT = 16
+_HEAD = re.compile(r'Span (?P<number>\d+): (?P<name>\S+)\s+"(?P<description>[^"]*)"(?P<rest>.*)')
+_CHANNEL = re.compile(r"\s*(?P<number>\d+)\s+\S+\s+(?P<signalling>.*)")
+_ALARMS = ("RED", "BLUE", "YELLOW", "LOS", "LFA", "LMFA", "RECOVERING", "LOOP")
+
+
+class Grade(StrEnum):
+    """How much a finding matters."""
+
+    GOOD = "good"
+    NOTE = "note"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: what was found and, unless it is good, what to do."""
+
+    what: str
+    grade: Grade
+    found: str
+    mend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A span as ``/proc/dahdi`` shows it."""
+
+    number: int
+    name: str
+    description: str
+    alarms: tuple[str, ...]
+    clock: bool  # it gives the clock to the others
+    crc4: bool
+    slips: int
+    channels: dict[int, str]  # DAHDI's number: signalling, such as "Clear (In use)"
+
+
+def read_span(text: str) -> Span | None:
+    """Take one file of ``/proc/dahdi`` apart; None when it is none of a span."""
+    lines = text.splitlines()
+    head = next((match for line in lines if (match := _HEAD.match(line))), None)
+    if head is None:
+        return None
+    rest = head["rest"].split()
+    slips = next((int(line.split(":")[1]) for line in lines if line.strip().startswith("Timing slips:")), 0)
+    channels = {int(m["number"]): m["signalling"].strip() for line in lines if (m := _CHANNEL.match(line))}
+    return Span(
+        int(head["number"]),
+        head["name"],
+        head["description"],
+        tuple(word for word in rest if word in _ALARMS),
+        "(MASTER)" in rest or "ClockSource" in rest,
+        any("CRC4" in word for word in rest),
+        slips,
+        channels,
+    )
+
+
+def read_spans(proc: Path) -> list[Span]:
+    """All spans of the machine, by number."""
+    files = sorted(proc.iterdir()) if proc.is_dir() else []
+    spans = (read_span(path.read_text(encoding="utf-8", errors="replace")) for path in files if path.is_file())
+    return sorted((span for span in spans if span is not None), key=lambda span: span.number)
+
+
+def cards(driver: PriSettings, proc: Path = Path("/proc/dahdi"), dev: Path = Path("/dev/dahdi")) -> Iterator[Finding]:
+    """The cards and their spans against the ``[driver]`` table."""
+    channel = dev / "channel"
+    if not channel.exists():
+        yield Finding("DAHDI", Grade.BAD, f"{channel} is not there", "load the card's driver (modprobe wct4xxp) and run dahdi_cfg")
+        return
+    if not os.access(channel, os.R_OK | os.W_OK):
+        yield Finding(
+            "permission", Grade.BAD, f"{channel} may not be read and written", "add this user to the group dahdi, then log in again"
+        )
+    spans = read_spans(proc)
+    if not spans:
+        yield Finding("spans", Grade.BAD, f"{proc} lists none", "run dahdi_genconf and dahdi_cfg; look into dmesg for the card")
+        return
+    by_channel = {number: span for span in spans for number in span.channels}
+    for first in driver.first_channels:
+        span = by_channel.get(first)
+        if span is None or min(span.channels) != first:
+            known = ", ".join(str(min(span.channels)) for span in spans if span.channels) or "none; run dahdi_cfg"
+            yield Finding(f"channel {first}", Grade.BAD, "no span begins there", f"first_channels may be: {known}")
+        else:
+            yield from check_span(span, first)
+    if spans and not any(span.clock for span in spans):
+        yield Finding("clock", Grade.NOTE, "no span is marked as clock source", "in system.conf give the span to the exchange timing 1")
+
+
+def check_span(span: Span, first: int) -> Iterator[Finding]:
+    """One span that the driver is to use."""
+    what = f"span {span.number} ({span.name})"
+    if span.alarms:
+        known = {"RED": "check the cable and that the far end is on", "YELLOW": "the far end does not hear us: check our transmit pair"}
+        mend = known.get(span.alarms[0], "ask the carrier; framing and coding must agree")
+        yield Finding(what, Grade.BAD, f"alarm {' '.join(span.alarms)}", mend)
+    if span.slips:
+        yield Finding(what, Grade.NOTE, f"{span.slips} timing slips", "take the clock from the carrier: timing 1 in system.conf")
+    d_channel = span.channels.get(first - 1 + D_TIMESLOT, "")
+    if "HDLC" not in d_channel and "D-channel" not in d_channel:
+        shown = d_channel or "not configured"
+        yield Finding(what, Grade.BAD, f"timeslot 16 is no D-channel ({shown})", f"in system.conf: dchan={first + 15} and run dahdi_cfg")
+    elif "In use" in d_channel:
+        yield Finding(what, Grade.NOTE, "its D-channel is in use", "another program (a running node, Asterisk) holds it")
+    voice = [first - 1 + slot for slot in range(1, 32) if slot != D_TIMESLOT]
+    missing = [number for number in voice if number not in span.channels]
+    if missing:
+        mend = f"in system.conf: bchan={first}-{first + 14},{first + 16}-{first + 30}"
+        yield Finding(what, Grade.BAD, f"{len(missing)} of 30 B-channels are not configured", mend)
+    if not span.alarms and not missing:
+        yield Finding(what, Grade.GOOD, f"30 B-channels from {first}, D-channel {first + 15}{', CRC4' if span.crc4 else ''}")
+
+
+def daemon(driver: PriSettings) -> Finding:
+    """The signalling daemon."""
+    try:
+        return Finding("signalling", Grade.GOOD, find(driver.daemon or None))
+    except PriError as error:
+        return Finding("signalling", Grade.BAD, str(error), "apt-get install libpri-dev; scripts/build release; see docs/e1.md")
+
+
+def punctuality(buffers: int, ticks: int = 50) -> Finding:
+    """How late the machine wakes a process that sleeps in 20 ms steps, against what the card's buffers forgive."""
+    worst = 0.0
+    due = time.monotonic()
+    for _ in range(ticks):
+        due += TICK_S
+        time.sleep(max(0.0, due - time.monotonic()))
+        worst = max(worst, time.monotonic() - due)
+    room = (buffers - 1) * TICK_S
+    found = f"wakes at most {worst * 1000:.1f} ms late in {ticks * TICK_S:g} s; {buffers} buffers forgive {room * 1000:.0f} ms"
+    if worst > room / 2:
+        return Finding("buffers", Grade.BAD, found, "use more buffers, set [core] fifo, keep other work off this machine")
+    return Finding("buffers", Grade.GOOD, found)
+
+
+def processor() -> Finding:
+    """Is there processor to spare?"""
+    cores, load = os.cpu_count() or 1, os.getloadavg()[0]
+    found = f"load {load:.1f} on {cores} core{'s' if cores > 1 else ''}"
+    if load > 1.5 * cores:
+        return Finding("processor", Grade.NOTE, found, "other work competes with the lines; set [core] fifo or move it")
+    return Finding("processor", Grade.GOOD, found)
+
+
+def realtime(fifo: int) -> Finding:
+    """May the media thread have the priority that the configuration asks for?"""
+    if fifo == 0:
+        return Finding(
+            "priority", Grade.NOTE, "[core] fifo is 0", "set fifo = 50 on an appliance, so that other work cannot delay the lines"
+        )
+    try:
+        before, parameter = os.sched_getscheduler(0), os.sched_getparam(0)
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(fifo))
+        os.sched_setscheduler(0, before, parameter)
+    except (OSError, ValueError) as error:
+        return Finding(
+            "priority", Grade.BAD, f"SCHED_FIFO {fifo} is refused: {error}", "run with CAP_SYS_NICE, or LimitRTPRIO=99 in the unit"
+        )
+    return Finding("priority", Grade.GOOD, f"SCHED_FIFO {fifo} is granted")
+
+
+def routes(settings: Settings) -> Finding:
+    """The routes file against the driver's spans."""
+    if settings.dial.routes is None:
+        return Finding("routes", Grade.GOOD, "none: all spans alike")
+    try:
+        tables = Routes.load(settings.dial.routes)
+        if isinstance(settings.driver, PriSettings):
+            tables.check_spans(len(settings.driver.first_channels))
+    except ConfigError as error:
+        return Finding("routes", Grade.BAD, str(error), "correct the file; offhook route NUMBER shows its effect")
+    return Finding("routes", Grade.GOOD, f"{len(tables.trunk)} trunk groups, {len(tables.route)} routes")
+
+
+def examine(settings: Settings, proc: Path = Path("/proc/dahdi"), dev: Path = Path("/dev/dahdi")) -> list[Finding]:
+    """Everything; about a second."""
+    findings: list[Finding] = []
+    driver = settings.driver
+    if isinstance(driver, PriSettings):
+        findings += [*cards(driver, proc, dev), daemon(driver)]
+    else:
+        spans = read_spans(proc)
+        text = f"{len(spans)} spans are there, but the driver is {driver.name}" if spans else f"driver {driver.name}; no card is asked for"
+        mend = '[driver] name = "pri" uses them' if spans else ""
+        findings.append(Finding("cards", Grade.NOTE if spans else Grade.GOOD, text, mend))
+    findings += [routes(settings), realtime(settings.core.fifo), processor()]
+    findings.append(punctuality(driver.buffers if isinstance(driver, PriSettings) else 8))
+    return findings
