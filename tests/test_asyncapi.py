@@ -115,7 +115,7 @@ async def test_the_running_engine_is_the_document(short: Path) -> None:
         call = at.on("ev/call_ended")[0]["data"]["call"]["id"]
         at.node.driver.set_alarm(0, 4)  # type: ignore[attr-defined]
         at.node.driver.set_alarm(0, 8)  # type: ignore[attr-defined]
-        at.node._alarm("driver", "a test", n=1)
+        at.node.alarm("driver", "a test", n=1)
         for verb in list(_orders(short, ""))[-5:]:
             await _ask(at, verb, _orders(short, call)[verb])
         patterns = {

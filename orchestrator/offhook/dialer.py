@@ -257,7 +257,7 @@ class Dialer:
         self._pacer.take(monotonic)
         self._node.pacer.take(monotonic)
         self.call_began(lead.call_id)
-        self._node.place(self, lead, channel)
+        self._node.carrier.place(self, lead, channel)
 
     # -- with agents ----------------------------------------------------------------------------------------------------------------
 

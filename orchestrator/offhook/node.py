@@ -19,13 +19,13 @@ from typing import Any, Self
 
 from offhook.announce.live import LiveAnnouncements
 from offhook.call import Call
+from offhook.carrier import Carrier
 from offhook.channels import ChannelPool
 from offhook.clock import Clock, Uuid7, VirtualLoop, loop_clock
 from offhook.config import Settings
 from offhook.contacts.model import Suppressed, Suppression
 from offhook.desk import Desk
 from offhook.dialer import Dialer
-from offhook.disposition import Disposition
 from offhook.errors import CampaignError, StoreError
 from offhook.feeds.start import open_feeds
 from offhook.floor import Floor
@@ -33,11 +33,8 @@ from offhook.grid import LETTERS
 from offhook.health import judge
 from offhook.line import NodeLine
 from offhook.messages import (
-    CallChanged,
-    CallEnded,
     CallPhase,
     CallRecord,
-    CallStarted,
     CampaignChanged,
     CampaignState,
     Health,
@@ -53,20 +50,16 @@ from offhook.messages import (
 )
 from offhook.numbers import Number
 from offhook.prompts import PromptBook
-from offhook.quota import Pacer, Rate
+from offhook.quota import Pacer
 from offhook.reconcile import Running, reconcile
 from offhook.recordings import Recordings
 from offhook.recover import recover
-from offhook.retry import after
 from offhook.stops import Stops
 from offhook.store import Lead, Store, StoreStatus
-from offhook.store.history import number_history
-from offhook.store.store import result_row
-from offhook.talk import TalkCall
 from offhook.tones.chosen import tone_plan
-from offhook.trunks import Trunks, Way
+from offhook.trunks import Trunks
 from offhook_core import Alarm as AlarmBit
-from offhook_core import CoreError, Engine, Profile
+from offhook_core import CoreError, Engine
 from offhook_core import Event as Sound
 from offhook_core.answer import AnswerSettings
 from offhook_drivers import open_driver
@@ -99,16 +92,14 @@ class Node(Desk):
         self.driver: Driver
         self.engine: Engine | None = None
         self.stops = Stops(self)
-        self._announcements: LiveAnnouncements | None = None
+        self.announcements: LiveAnnouncements | None = None
         self.pool: ChannelPool
         self.trunks: Trunks
-        self._ways: dict[str, Way] = {}
         self.prompts: PromptBook
         self.new_id: Callable[[], str]
         self.pacer = Pacer(settings.limits.calls_per_second)
         self._dialers: dict[str, Dialer] = {}
-        self._calls: dict[int, Call] = {}
-        self._owners: dict[str, Dialer] = {}
+        self.carrier = Carrier(self)
         self.answer_settings: dict[int, AnswerSettings] = {}  # by channel, as the core was told
         self._alarms: dict[int, int] = {}
         self._subscribers: list[Callable[[NodeEvent], None]] = []
@@ -118,11 +109,8 @@ class Node(Desk):
         self._health = Health.STARTING
         self._reason = ""
         self._store_reason = ""
-        self._rate = Rate()
         self._dirty: set[str] = set()
         self._core_told = -1e9
-        self._attempts = 0
-        self._dials = 0
         self._cleared = 0
         self._reconciled = True
         self._threaded = False  # the core runs by itself, in real time
@@ -132,6 +120,11 @@ class Node(Desk):
     def name(self) -> str:
         """The node's name, as in the MQTT topics."""
         return self.settings.node.name
+
+    @property
+    def stopping(self) -> bool:
+        """Is the node on its way down?"""
+        return self._health is Health.STOPPING
 
     @property
     def floor(self) -> Floor:
@@ -174,8 +167,8 @@ class Node(Desk):
             self.engine = Engine(self.driver.channels, tone_plan(self.settings.core.plan, self.settings.core.plan_files))
             folder = self.settings.node.data_dir / "announcements"
             kept = Recordings(self.settings.node.data_dir / "recordings", self.settings.recordings)
-            self._announcements = LiveAnnouncements(self.engine, folder, self.settings.core.capture_s, self.clock, kept)
-            await self._announcements.refresh()
+            self.announcements = LiveAnnouncements(self.engine, folder, self.settings.core.capture_s, self.clock, kept)
+            await self.announcements.refresh()
         self.prompts = PromptBook(self.engine, self.clock)
         await self.driver.start(self._on_signal)
         if self.engine is not None and media is not None:
@@ -194,7 +187,7 @@ class Node(Desk):
             self._services.append(self._tasks.create_task(self.stops.run(), name="suppressions"))
         await self._refresh()
         folder = self.settings.node.data_dir / "feeds"
-        for feed in open_feeds(self.settings.feeds, self, self.store, self.clock, folder, lambda text: self._alarm("feed", text)):
+        for feed in open_feeds(self.settings.feeds, self, self.store, self.clock, folder, lambda text: self.alarm("feed", text)):
             self._services.append(self._tasks.create_task(feed.run(), name=f"feed[{feed.settings.name}]"))
         self._health = Health.HELD  # from here on the links say how it is
         self._judge_health()
@@ -204,14 +197,14 @@ class Node(Desk):
         for task in self._services:
             task.cancel()
         try:
-            for call in list(self._calls.values()):
+            for call in list(self.carrier.calls.values()):
                 call.cancel("node stopping")
             try:
                 async with asyncio.timeout(CLOSE_S):
-                    while self._owners:  # noqa: ASYNC110 - a poll needs no bookkeeping in the busy part
+                    while self.carrier.owners:  # noqa: ASYNC110 - a poll needs no bookkeeping in the busy part
                         await asyncio.sleep(0.02)
             except TimeoutError:
-                log.error("node: %d lines are still in use after %g s", len(self._owners), CLOSE_S)
+                log.error("node: %d lines are still in use after %g s", len(self.carrier.owners), CLOSE_S)
             if kind is not None and issubclass(kind, asyncio.CancelledError):  # perhaps a task of ours failed: the group knows
                 await self._tasks.__aexit__(kind, error, trace)
             else:  # the caller's own error goes on as it is
@@ -250,8 +243,8 @@ class Node(Desk):
         while True:
             await asyncio.sleep(every)
             self._judge_health()
-            if self._announcements is not None:
-                await self._announcements.refresh()
+            if self.announcements is not None:
+                await self.announcements.refresh()
             if self.store.status is StoreStatus.DOWN:
                 continue
             try:
@@ -337,7 +330,7 @@ class Node(Desk):
 
     def live_calls(self) -> list[Call]:
         """Calls that are on a line."""
-        return list(self._calls.values())
+        return list(self.carrier.calls.values())
 
     async def suppress(self, wanted: Suppression) -> Suppressed:
         """Never call somebody again: what is queued, reserved or ringing anywhere is taken out at once (L12)."""
@@ -345,8 +338,8 @@ class Node(Desk):
 
     def cancel_unanswered(self, dialer: Dialer, reason: str) -> None:
         """Hang up the calls of a campaign that nobody has answered yet."""
-        for call in list(self._calls.values()):
-            if self._owners.get(call.id) is dialer and not call.facts.answered:
+        for call in list(self.carrier.calls.values()):
+            if self.carrier.owners.get(call.id) is dialer and not call.facts.answered:
                 call.cancel(reason)
 
     # -- calls ----------------------------------------------------------------------------------------------------------------------
@@ -357,139 +350,20 @@ class Node(Desk):
 
     def call_on(self, channel: int) -> Call | None:
         """The call on a channel."""
-        return self._calls.get(channel)
+        return self.carrier.calls.get(channel)
 
     def owner(self, call: Call) -> Dialer | None:
         """The campaign that made a call."""
-        return self._owners.get(call.id)
+        return self.carrier.owners.get(call.id)
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Run *work* as a task of the node."""
         self._tasks.create_task(work, name=name)
 
-    def place(self, dialer: Dialer, lead: Lead, channel: int) -> None:
-        """Call a reserved lead on a channel taken from the pool."""
-        self._owners[lead.call_id] = dialer
-        self._tasks.create_task(self._call(dialer, lead, channel), name=f"call[{lead.call_id}]")
-
     def ask_line(self, priority: int, dialer: Dialer, lead: Lead) -> asyncio.Future[int | None]:
         """A channel that the lead's route allows, when one is free."""
         number = Number(lead.e164, lead.region, lead.kind, lead.zones)
         return self.pool.ask(priority, self.trunks.allowed(number, lead.id, dialer.name, dialer.spec.caller_id))
-
-    async def _call(self, dialer: Dialer, lead: Lead, channel: int) -> None:
-        call: Call | None = None
-        closed = False
-        try:
-            rest_s = 0.0
-            call = await self._seize(dialer, lead, channel)
-            if call is not None:
-                await self._carry(call)
-                await self._look_back(call)
-                closed, rest_s = self._store_result(dialer, call)
-                await self._learn(call)
-            self.trunks.free(channel, rest_s)
-        except Exception as error:  # a fault of ours must not end the other calls; the line is kept out of use, for its state is not known
-            log.exception("channel %d: call %s", channel, lead.call_id)
-            self._alarm("node", f"call {lead.call_id}: {error!r}", channel=channel)
-            self.driver.send(Hangup(channel))
-        finally:
-            self._owners.pop(lead.call_id, None)
-            self._ways.pop(lead.call_id, None)
-            self.floor.call_ended(lead.call_id, call if isinstance(call, TalkCall) else None, dialer)
-            dialer.call_ended(lead.call_id, call, closed)
-
-    async def _seize(self, dialer: Dialer, lead: Lead, channel: int) -> Call | None:
-        """Journal the seizure; None, and the lead given back, when the call may not go out after all."""
-        span = channel // self.driver.channels_per_span
-        number = Number(lead.e164, lead.region, lead.kind, lead.zones)
-        way = self.trunks.way(number, lead.id, dialer.name, dialer.spec.caller_id, span)
-        if way is None:
-            self.store.drop([lead], "no route takes this number; `offhook route` explains")
-            dialer.closed += 1
-            return None
-        try:
-            await self.store.seized(lead.call_id, channel, way.dialled)  # on disk before the number goes out
-        except StoreError:
-            self.store.release([lead])
-            return None
-        if self._health is Health.STOPPING or not dialer.wants_calls:  # it changed while the journal was written
-            self.store.release([lead])
-            return None
-        if why := self.stops.why(dialer, lead):
-            self.store.drop([lead], why)
-            dialer.closed += 1
-            return None
-        self._ways[lead.call_id] = way
-        given = (dialer.spec, lead, way.dialled, channel, span, self.line(channel), self.clock, dialer.prompt, dialer.message)
-        if dialer.gate is not None:
-            return TalkCall(*given, self._phase_changed, agents=self.floor, sorry=dialer.sorry)
-        return Call(*given, self._phase_changed)
-
-    async def _carry(self, call: Call) -> None:
-        """From the Dial to the Cleared."""
-        channel = call.channel
-        line = self.line(channel)
-        self._calls[channel] = call
-        try:
-            line.reset(Profile.PRE_ANSWER)
-            line.decide_by(call.campaign.answer)
-            call.hearing = "" if self._announcements is None else self._announcements.hearing
-            call.begin()
-            self._rate.count(self.clock.monotonic())
-            try:
-                self.driver.send(self._ways.pop(call.id).dial(channel, call.id))
-            except ValueError as error:
-                call.refuse(str(error))
-            else:
-                self._dials += 1
-                self.emit(CallStarted(at=self.clock.now(), call_id=call.id, campaign=call.campaign.name, channel=channel))
-            await call.done
-        finally:
-            del self._calls[channel]
-            line.reset(Profile.OFF)
-
-    async def _look_back(self, call: Call) -> None:
-        """A number is called vacant only when its calls in all campaigns say nothing else (S05)."""
-        if call.disposition in (Disposition.VACANT, Disposition.SUSPECT_VACANT) and self.store.status is StoreStatus.UP:
-            try:
-                call.reconsider(**await number_history(self.store, call.lead.e164))
-            except StoreError as error:
-                log.error("call %s: the number's history is not known: %s", call.id, error)
-
-    async def _learn(self, call: Call) -> None:
-        """Keep an announcement that nobody knows yet, before the channel is used again; what fails here costs that recording alone."""
-        if self._announcements is not None:
-            try:
-                await self._announcements.keep(call)
-            except Exception as error:  # the disk is full, say; the result is with the store already
-                log.error("announcements: call %s: %s", call.id, error)
-
-    def _store_result(self, dialer: Dialer, call: Call) -> tuple[bool, float]:
-        """Hand the result to the store; whether the lead is closed, and seconds that the channel is to rest."""
-        record = call.record()
-        if self.trunks.routes.cdr:
-            record = record.model_copy(update={"dialled": self.trunks.stored(record.dialled)})
-        assert record.disposition is not None and record.ended is not None
-        tries = {**call.lead.tries, record.disposition: call.lead.tries.get(record.disposition, 0) + 1}
-        following = after(call.campaign.retry, record.disposition, tries)
-        stopped = self.stops.why(dialer, call.lead)
-        again = following.again and not stopped
-        due = round(record.ended.timestamp() * 1000 + following.after_s * 1000)
-        self.store.result(result_row(record, dialer.id, "open" if again else "closed", due, tries, stopped or following.why))
-        self._attempts += 1
-        if self._subscribers:
-            self.emit(CallEnded(at=record.ended, call=record))
-        return not again, self.trunks.ended(record)
-
-    def _phase_changed(self, call: Call) -> None:
-        owner = self._owners.get(call.id)
-        if owner is not None and owner.gate is not None:
-            owner.gate.moved(call, self.clock.monotonic())
-        if self._subscribers and call.phase is not CallPhase.SEIZED:
-            self.emit(
-                CallChanged(at=self.clock.now(), call_id=call.id, campaign=call.campaign.name, channel=call.channel, phase=call.phase)
-            )
 
     # -- what the line says ---------------------------------------------------------------------------------------------------------
 
@@ -506,19 +380,19 @@ class Node(Desk):
                 self.driver.send(Hangup(channel))  # nobody is here to take calls
             case _:
                 self._cleared += isinstance(event, Cleared)
-                call = self._calls.get(event.channel)
+                call = self.carrier.calls.get(event.channel)
                 if call is not None and call.id == event.call_id:
                     call.on_signal(event)
                 else:
                     log.warning("channel %d: %s of call %s, which is not there", event.channel, type(event).__name__, event.call_id)
 
     def _on_sound(self, event: Sound) -> None:
-        call = self._calls.get(event.channel)
+        call = self.carrier.calls.get(event.channel)
         if call is not None:
             call.on_sound(event)
 
     def _rests(self, channel: int, rest_s: float, why: str) -> None:
-        self._alarm("channel", f"channel {channel} rests {rest_s:g} s: {why}", channel=channel)
+        self.alarm("channel", f"channel {channel} rests {rest_s:g} s: {why}", channel=channel)
 
     def core_failed(self, channel: int, error: CoreError) -> None:
         """The core would not take an order; told at most once a minute."""
@@ -526,7 +400,7 @@ class Node(Desk):
         log.error("channel %d: %s", channel, error)
         if now - self._core_told > 60:
             self._core_told = now
-            self._alarm("core", str(error), channel=channel)
+            self.alarm("core", str(error), channel=channel)
 
     # -- health ---------------------------------------------------------------------------------------------------------------------
 
@@ -538,7 +412,7 @@ class Node(Desk):
     def _store_status(self, status: StoreStatus, reason: str) -> None:
         self._store_reason = f"the database is away: {reason}" if status is StoreStatus.DOWN else ""
         if status is StoreStatus.DOWN:
-            self._alarm("store", self._store_reason)
+            self.alarm("store", self._store_reason)
         self._judge_health()
 
     def _judge_health(self) -> None:
@@ -557,7 +431,8 @@ class Node(Desk):
         for dialer in self._dialers.values():
             dialer.wake()
 
-    def _alarm(self, what: str, text: str, **data: Any) -> None:
+    def alarm(self, what: str, text: str, **data: Any) -> None:
+        """Tell something that a person must look at."""
         log.error("node: %s: %s", what, text)
         self.emit(NodeAlarm(at=self.clock.now(), what=what, text=text, data=data))
 
@@ -600,7 +475,7 @@ class Node(Desk):
             span=span,
             up=up,
             alarms=tuple((bit.name or "").lower() for bit in AlarmBit if bits & bit),
-            lines="".join(LETTERS[self._calls[at].phase] if at in self._calls else idle for at in range(first, last)),
+            lines="".join(LETTERS[self.carrier.calls[at].phase] if at in self.carrier.calls else idle for at in range(first, last)),
         )
 
     def state(self) -> NodeState:
@@ -621,8 +496,8 @@ class Node(Desk):
             channels=self.driver.channels,
             channels_in_use=self.pool.in_use,
             channels_peak=self.pool.peak,
-            attempts=self._attempts,
-            calls_per_second=self._rate.per_second(self.clock.monotonic()),
+            attempts=self.carrier.attempts,
+            calls_per_second=self.carrier.rate.per_second(self.clock.monotonic()),
             ticks=stats.ticks if stats else 0,
             late_ticks=stats.late_ticks if stats else 0,
             events_lost=stats.overruns if stats else 0,
@@ -648,16 +523,16 @@ class Node(Desk):
         )
         self._reconciled = found.ok
         if not found.ok:
-            self._alarm("reconciliation", "; ".join(found.problems), **found.model_dump(mode="json"))
+            self.alarm("reconciliation", "; ".join(found.problems), **found.model_dump(mode="json"))
         self._judge_health()
         return found
 
     def _running(self) -> Running:
-        dialled = sum(call.phase is not CallPhase.DISPOSED and not call.facts.refused for call in self._calls.values())
+        dialled = sum(call.phase is not CallPhase.DISPOSED and not call.facts.refused for call in self.carrier.calls.values())
         return Running(
-            calls=len(self._owners),
+            calls=len(self.carrier.owners),
             reserved=sum(len(d.hopper) + d.pending for d in self._dialers.values()),
-            dials=self._dials,
+            dials=self.carrier.dials,
             cleared=self._cleared,
             in_progress=dialled,
         )
