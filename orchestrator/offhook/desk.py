@@ -7,34 +7,29 @@ within a second.
 from __future__ import annotations
 
 import asyncio
-import itertools
-import time
-from collections.abc import Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from offhook import lists, prompts
+from offhook import prompts
 from offhook.clock import Clock, in_thread, loop_clock
 from offhook.contacts.desk import ContactDesk
 from offhook.errors import CampaignError, OffhookError
-from offhook.lists import Row, Source
+from offhook.importing import ListDesk
 from offhook.messages import (
     CallRecord,
     CampaignSpec,
     CampaignState,
     CampaignUpdate,
-    ImportProblem,
-    ImportReport,
     Phase,
     Reconciliation,
     Wanted,
 )
 from offhook.reconcile import reconcile
 from offhook.store import Store
-from offhook.store.store import STAGE_ROWS, Stored
+from offhook.store.store import Stored
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -42,7 +37,7 @@ if TYPE_CHECKING:
     from offhook.config import Settings
 
 
-class Desk(ContactDesk):
+class Desk(ContactDesk, ListDesk):
     """Campaigns, lists and records of one database. Make it with :func:`open_desk`."""
 
     def __init__(self, settings: Settings, store: Store, clock: Clock) -> None:
@@ -157,66 +152,6 @@ class Desk(ContactDesk):
                 await in_thread(self.clock, prompts.check, found[field])
         return spec.model_copy(update=found)
 
-    # -- lists ----------------------------------------------------------------------------------------------------------------------
-
-    async def import_list(self, campaign: str, path: Path, mapping: Mapping[str, str] | None = None) -> ImportReport:
-        """Read a CSV or XLSX list into a campaign (D31), all lines or none.
-
-        Raises:
-            ListError: The file cannot be read as a list; nothing of it was kept.
-        """
-        stored = await self._stored(campaign)
-        began = time.perf_counter()
-        source = await in_thread(self.clock, lists.open_list, Path(path), mapping, stored.spec.region)
-        import_id = await self.store.begin_import(stored.id, source.path.name, source.encoding)
-        try:
-            problems: list[ImportProblem] = []
-            rejected = repeated = mended = 0
-            lines = iter(source)
-            while chunk := await in_thread(self.clock, _chunk, lines):
-                rows = [found for found in chunk if isinstance(found, Row)]
-                bad = [found for found in chunk if isinstance(found, ImportProblem)]
-                repeats = sum(problem.reason.startswith(lists.SAME_NUMBER) for problem in bad)
-                repeated += repeats
-                rejected += len(bad) - repeats
-                repairs = [row.mend for row in rows if row.mend is not None]
-                mended += len(repairs)
-                problems += bad + repairs
-                await self.store.stage(import_id, rows)
-            for line, raw in await self.store.staged_duplicates(import_id, stored.id):
-                repeated += 1
-                problems.append(ImportProblem(line=line, value=raw, reason="the campaign has this number already", mend="nothing to do"))
-            problems.sort(key=lambda problem: problem.line)
-            report = ImportReport(
-                campaign=campaign,
-                source=source.path.name,
-                encoding=source.encoding,
-                read=source.read,
-                duplicates=repeated,
-                rejected=rejected,
-                mended=mended,
-                problems=tuple(problems),
-            )
-            rejects = await in_thread(self.clock, self._write_rejects, import_id, source, report)
-            accepted = await self.store.finish_import(import_id, stored.id, report)
-        except BaseException:
-            await self.store.drop_imports(import_id)
-            raise
-        await self._changed(campaign)
-        return report.model_copy(update={"accepted": accepted, "rejects_file": rejects, "seconds": round(time.perf_counter() - began, 3)})
-
-    def _write_rejects(self, import_id: int, source: Source, report: ImportReport) -> str | None:
-        if not report.problems:
-            return None
-        folder = self.settings.node.data_dir / "rejects"
-        path = folder / f"{source.path.stem}-{import_id}.csv"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            lists.write_csv(path, ("line", "value", "reason", "mend"), ((p.line, p.value, p.reason, p.mend) for p in report.problems))
-        except OSError as error:
-            raise OffhookError(f"{path}: cannot be written: {error.strerror}; the list was not imported") from error
-        return str(path)
-
     # -- records --------------------------------------------------------------------------------------------------------------------
 
     async def calls(self, campaign: str | None = None, limit: int = 100) -> list[CallRecord]:
@@ -237,10 +172,6 @@ class Desk(ContactDesk):
     async def reconcile(self) -> Reconciliation:
         """Check that the books add up."""
         return reconcile(await self.store.books())
-
-
-def _chunk(lines: Iterator[Row | ImportProblem]) -> list[Row | ImportProblem]:
-    return list(itertools.islice(lines, STAGE_ROWS))
 
 
 @asynccontextmanager

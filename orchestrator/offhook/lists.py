@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import codecs
 import csv
+import datetime as dt
 import io
 import itertools
 import re
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from offhook.errors import ListError
 from offhook.messages import ImportProblem
@@ -28,6 +30,7 @@ _ENGLISH_NUMBER = "phone phonenumber phone_number number tel telephone mobile ce
 NUMBER_HEADERS = frozenset(f"{_CHINESE_NUMBER} {_ENGLISH_NUMBER}".split())
 _CHINESE_NAME = "姓名 名字 客户 客户姓名 客户名称 用户 用户名 联系人"
 NAME_HEADERS = frozenset(f"{_CHINESE_NAME} name fullname full_name customer contact client".split())
+DEADLINE_HEADERS = frozenset(["截止", "截止日期", "截止时间", "deadline", "callby", "call_by"])
 SAME_NUMBER = "same number as line"
 """How the reason of a repeated line begins."""
 MAX_CELL = 500
@@ -46,6 +49,7 @@ class Row:
     number: Number
     name: str
     extra: dict[str, str]  # the other columns
+    deadline: dt.datetime | None = None  # not called after it (D47), aware
     mend: ImportProblem | None = None  # what was repaired, if anything
 
 
@@ -61,6 +65,7 @@ class Source:
     name_column: int | None
     region: str
     _lines: Iterator[tuple[int, list[Any]]]
+    deadline_column: int | None = None
     read: int = 0
     _seen: dict[str, int] = field(default_factory=dict)
 
@@ -85,13 +90,42 @@ class Source:
         name = ""
         if self.name_column is not None and self.name_column < len(cells) and cells[self.name_column] is not None:
             name = str(cells[self.name_column]).strip()[:MAX_CELL]
+        deadline = None
+        if self.deadline_column is not None and self.deadline_column < len(cells):
+            try:
+                deadline = deadline_of(cells[self.deadline_column], number.zones)
+            except ValueError as error:
+                return ImportProblem(line=line, value=shown, reason=f"deadline: {error}", mend="write 2026-12-24 or 2026-12-24 18:00")
         extra = {
             column: str(value).strip()[:MAX_CELL]
             for at, (column, value) in enumerate(zip(self.columns, cells, strict=False))
-            if at not in (self.number_column, self.name_column) and value is not None and str(value).strip()
+            if at not in (self.number_column, self.name_column, self.deadline_column) and value is not None and str(value).strip()
         }
         mend = ImportProblem(line=line, value=shown, reason=repaired, mend=f"taken as {text}") if repaired else None
-        return Row(line, shown, number, name, extra, mend)
+        return Row(line, shown, number, name, extra, deadline, mend)
+
+
+def deadline_of(cell: object, zones: Sequence[str]) -> dt.datetime | None:
+    """Until when a line may be called: a date (to its end), or a date and time, in the callee's own wall clock unless it has an offset.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if cell is None or (isinstance(cell, str) and not cell.strip()):
+        return None
+    if isinstance(cell, dt.datetime):
+        when, whole_day = cell, cell.time() == dt.time(0)
+    elif isinstance(cell, dt.date):
+        when, whole_day = dt.datetime.combine(cell, dt.time(0)), True
+    else:
+        text = str(cell).strip().replace("/", "-")
+        try:
+            when, whole_day = dt.datetime.fromisoformat(text), len(text) <= 10
+        except ValueError:
+            raise ValueError(f"'{text[:40]}' is no date") from None
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=ZoneInfo(zones[0] if zones else "UTC"))
+    return when + dt.timedelta(days=1) if whole_day else when
 
 
 def repair(cell: object) -> tuple[str, str]:
@@ -220,9 +254,9 @@ def open_list(path: Path, mapping: Mapping[str, str] | None = None, region: str 
     Raises:
         ListError: The file cannot be read, or no column holds numbers.
     """
-    unknown = set(mapping or {}) - {"number", "name"}
+    unknown = set(mapping or {}) - {"number", "name", "deadline"}
     if unknown:
-        raise ListError(f"mapping: unknown key '{sorted(unknown)[0]}'; the keys are number and name")
+        raise ListError(f"mapping: unknown key '{sorted(unknown)[0]}'; the keys are number, name and deadline")
     if not path.is_file():
         raise ListError(f"{path}: no such file")
     if path.stat().st_size == 0:
@@ -247,6 +281,7 @@ def open_list(path: Path, mapping: Mapping[str, str] | None = None, region: str 
     chosen = mapping or {}
     number = _find(columns, chosen.get("number"), NUMBER_HEADERS, "number", path)
     name = _find(columns, chosen.get("name"), NAME_HEADERS, "name", path)
+    deadline = _find(columns, chosen.get("deadline"), DEADLINE_HEADERS, "deadline", path)
     if number is None:
         number = next((at for at, cell in enumerate(cells) if _is_number(cell, region)), None)
         if number is None:
@@ -255,7 +290,7 @@ def open_list(path: Path, mapping: Mapping[str, str] | None = None, region: str 
             )
         lines = itertools.chain([first], lines)
         columns = tuple(f"column{at}" for at in range(1, len(cells) + 1))
-    return Source(path, encoding, delimiter, columns, number, name, region, lines)
+    return Source(path, encoding, delimiter, columns, number, name, region, lines, deadline)
 
 
 def _is_number(cell: object, region: str) -> bool:

@@ -357,8 +357,10 @@ class ImportReport(Told):
     encoding: str
     read: int = Field(0, description="Lines with data.")
     accepted: int = 0
-    duplicates: int = Field(0, description="Numbers that the list repeats or the campaign had already.")
+    duplicates: int = Field(0, description="Numbers or persons that the list repeats or the campaign had already.")
     rejected: int = 0
+    restricted: int = Field(0, description="Washed out: on a list that refuses such calls, or vacant when last called (L09).")
+    reasons: dict[str, int] = Field(default_factory=dict, description="Lines not taken, by reason.")
     mended: int = Field(0, description="Accepted after a harmless repair, e.g. a number stored as 1.38e10 with all digits.")
     problems: tuple[ImportProblem, ...] = Field((), description="Every rejected, repeated or mended line, in order.")
     rejects_file: str | None = Field(None, description="CSV with every line not taken.")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, bindparam, case, delete, event, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, event, func, insert, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -18,11 +18,11 @@ from offhook.clock import Clock
 from offhook.disposition import Disposition
 from offhook.errors import CampaignError, StoreError
 from offhook.evidence import packed, unpacked
-from offhook.lists import Row as ListRow
-from offhook.messages import CallFact, CallRecord, CampaignSpec, ImportProblem, ImportReport, Wanted
+from offhook.messages import CallFact, CallRecord, CampaignSpec, Wanted
 from offhook.reconcile import Books
 from offhook.store import leads, ledger, outbox
 from offhook.store import tables as t
+from offhook.store.imports import Imports
 from offhook.store.leads import Due, Lead, Lost, Taken
 from offhook.store.schema import upgrade
 from offhook.store.tables import instant as instant
@@ -33,10 +33,6 @@ T = TypeVar("T")
 
 
 _campaign, _lead, _journal, _call = t.campaign, t.lead, t.journal, t.call
-_import, _reject, _staged = t.import_report, t.reject, t.staged
-
-STAGE_ROWS = 2000
-"""Rows of a list written at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +119,7 @@ def result_row(record: CallRecord, campaign_id: int, state: str, due_ms: int, tr
 _ms = t.ms
 
 
-class Store:
+class Store(Imports):
     """An open database. Make it with :meth:`open`, end it with :meth:`close`."""
 
     def __init__(self, engine: AsyncEngine, writer: Writer, clock: Clock) -> None:
@@ -436,118 +432,6 @@ class Store:
             query = select(_call, _campaign.c.name.label("campaign")).join(_campaign, _campaign.c.id == _call.c.campaign_id)
             row = connection.execute(query.where(_call.c.id == call_id)).one_or_none()
             return None if row is None else record_of(row, tuple(unpacked(line) for line in row.evidence))
-
-        return await self._read(work)
-
-    # -- lists ----------------------------------------------------------------------------------------------------------------------
-
-    async def begin_import(self, campaign_id: int, source: str, encoding: str) -> int:
-        """Open an import; its rows are staged until :meth:`finish_import`."""
-        values = {
-            "campaign_id": campaign_id,
-            "at_ms": _ms(self._clock.now()),
-            "source": source,
-            "encoding": encoding,
-            "done": False,
-            "read": 0,
-            "accepted": 0,
-            "duplicates": 0,
-            "rejected": 0,
-            "mended": 0,
-        }
-
-        def work(connection: Connection) -> int:
-            key = connection.execute(insert(_import).values(values)).inserted_primary_key
-            assert key is not None
-            return int(key[0])
-
-        return await self._writer.work(work)
-
-    async def stage(self, import_id: int, rows: Sequence[ListRow]) -> None:
-        """Write rows of a list where nothing sees them yet."""
-        values = [
-            {
-                "import_id": import_id,
-                "line": r.line,
-                "raw": r.raw,
-                "e164": r.number.e164,
-                "region": r.number.region,
-                "kind": r.number.kind,
-                "zones": " ".join(r.number.zones),
-                "name": r.name,
-                "extra": r.extra,
-            }
-            for r in rows
-        ]
-        if values:
-            await self._writer.work(lambda connection: connection.execute(insert(_staged), values).rowcount)
-
-    async def staged_duplicates(self, import_id: int, campaign_id: int) -> list[tuple[int, str]]:
-        """Lines whose number the campaign has already, with the number as it stood there."""
-
-        def work(connection: Connection) -> list[tuple[int, str]]:
-            query = (
-                select(_staged.c.line, _staged.c.raw)
-                .join(_lead, (_lead.c.e164 == _staged.c.e164) & (_lead.c.campaign_id == campaign_id))
-                .where(_staged.c.import_id == import_id)
-            )
-            return [(r[0], r[1]) for r in connection.execute(query)]
-
-        return await self._read(work)
-
-    async def finish_import(self, import_id: int, campaign_id: int, report: ImportReport) -> int:
-        """Move the staged rows into the campaign, with the report, in one transaction. Returns the leads added."""
-
-        def work(connection: Connection) -> int:
-            known = select(_lead.c.e164).where(_lead.c.campaign_id == campaign_id, _lead.c.e164 == _staged.c.e164)
-            blank = {"state": "open", "due_ms": 0, "attempts": 0, "last": None, "reason": ""}
-            taken = ["import_id", "line", "raw", "e164", "region", "kind", "zones", "name", "extra"]
-            rows = select(
-                bindparam("cid", campaign_id, type_=_lead.c.campaign_id.type),
-                *(_staged.c[name] for name in taken),
-                *(bindparam(f"p_{name}", value, type_=_lead.c[name].type) for name, value in blank.items()),
-                bindparam("p_tries", {}, type_=_lead.c.tries.type),
-            ).where(_staged.c.import_id == import_id, ~known.exists())
-            added = connection.execute(
-                insert(_lead).from_select(["campaign_id", *taken, *blank, "tries"], rows.order_by(_staged.c.line))
-            ).rowcount
-            connection.execute(delete(_staged).where(_staged.c.import_id == import_id))
-            problems = {p.line: p for p in report.problems}  # one a line
-            if problems:
-                connection.execute(
-                    insert(_reject),
-                    [
-                        {"import_id": import_id, "line": p.line, "value": p.value[:500], "reason": p.reason[:200], "mend": p.mend[:200]}
-                        for p in problems.values()
-                    ],
-                )
-            figures = {"read", "duplicates", "rejected", "mended"}
-            connection.execute(
-                update(_import).where(_import.c.id == import_id).values(done=True, accepted=added, **report.model_dump(include=figures))
-            )
-            connection.execute(update(_campaign).where(_campaign.c.id == campaign_id).values(revision=_campaign.c.revision + 1))
-            return added
-
-        return await self._writer.work(work)
-
-    async def drop_imports(self, import_id: int | None = None) -> None:
-        """Forget an import that failed; None: what a dead process left, which is whatever is not done after an hour."""
-        dead = _ms(self._clock.now()) - 3_600_000
-
-        def work(connection: Connection) -> None:
-            which = [_import.c.done.is_(False), _import.c.at_ms < dead] if import_id is None else [_import.c.id == import_id]
-            ids = select(_import.c.id).where(*which)
-            connection.execute(delete(_staged).where(_staged.c.import_id.in_(ids)))
-            connection.execute(delete(_import).where(*which))
-
-        await self._writer.work(work)
-
-    async def problems(self, import_id: int) -> list[ImportProblem]:
-        """The lines of an import that were not taken or were mended."""
-
-        def work(connection: Connection) -> list[ImportProblem]:
-            rows = connection.execute(select(_reject).where(_reject.c.import_id == import_id).order_by(_reject.c.line))
-            return [ImportProblem(line=r.line, value=r.value, reason=r.reason, mend=r.mend) for r in rows]
 
         return await self._read(work)
 
