@@ -196,7 +196,10 @@ def _delimiter(sample: list[str]) -> str:
     """The delimiter that splits the first lines into the most columns, all the same."""
     best, score = ",", 0
     for mark in _DELIMITERS:
-        widths = [len(row) for row in csv.reader(sample, delimiter=mark) if row]
+        try:
+            widths = [len(row) for row in csv.reader(sample, delimiter=mark) if row]
+        except csv.Error:  # reading the lines says where and why
+            continue
         if widths and min(widths) > 1:
             same = widths.count(widths[0])
             if same * 100 + widths[0] > score and same * 2 > len(widths):
@@ -220,14 +223,18 @@ def _xlsx_lines(path: Path) -> Iterator[tuple[int, list[Any]]]:
     import openpyxl
 
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+        with closing(openpyxl.load_workbook(path, read_only=True, data_only=True)) as book:
+            if not book.worksheets:
+                raise ListError(f"{path.name}: the workbook has no sheet with cells")
+            for line, cells in enumerate(book.worksheets[0].iter_rows(values_only=True), 1):
+                yield line, list(cells)
+    except ListError:
+        raise
+    except zipfile.BadZipFile as error:
         raise ListError(f"{path.name}: not an XLSX workbook: {error}; open it in a spreadsheet and save it again") from error
-    with closing(book):
-        if not book.worksheets:
-            raise ListError(f"{path.name}: the workbook has no sheet with cells")
-        for line, cells in enumerate(book.worksheets[0].iter_rows(values_only=True), 1):
-            yield line, list(cells)
+    except Exception as error:  # of openpyxl, zlib and the XML reader, in a dozen ways
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ListError(f"{path.name}: a damaged XLSX workbook: {why}; open it in a spreadsheet and save it again") from error
 
 
 def _find(columns: Iterable[str], wanted: str | None, known: frozenset[str], what: str, path: Path) -> int | None:

@@ -69,7 +69,7 @@ def _sound_file(path: Path) -> NDArray[np.int16]:
                 raise CommandError(f"{path}: {rate} Hz, and a line has {RATE}; convert it: sox {path.name} -r {RATE} out.wav")
             if frames > LONGEST_S * RATE:
                 raise CommandError(f"{path}: {frames / RATE / 3600:.1f} h long; at most {LONGEST_S // 3600} h: cut it")
-            samples: NDArray[np.int16] = file.read(dtype="int16")
+            samples: NDArray[np.int16] = file.read(frames, dtype="int16")
     except soundfile.SoundFileError as wrong:
         raise CommandError(
             f"{path}: not audio that can be read ({_plain(str(wrong), path)}); use WAV, FLAC, or .alaw and .ulaw octets"
