@@ -190,9 +190,10 @@ typedef float kept;
 INLINE void keep(const void *piece, int law, int rows, kept (*to)[OH_LANES]) {
     const uint8_t *octets = piece;
     const int16_t *samples = piece;
+    kept *first = to[0];
 #pragma GCC unroll 4
     for (int i = 0; i < rows * OH_LANES; i += OH_VEC)
-        store(to[0] + i, law == OH_LAW_ALAW   ? decode_alaw(octets + i)
+        store(first + i, law == OH_LAW_ALAW   ? decode_alaw(octets + i)
                          : law == OH_LAW_ULAW ? decode_ulaw(octets + i)
                                               : decode_linear(samples + i));
 }
