@@ -20,6 +20,7 @@ from offhook.agent_messages import AgentCall, AgentChanged, AgentLevel, AgentSho
 from offhook.agents import LEVELS, Agent, Roster
 from offhook.errors import AgentError, CampaignError
 from offhook.gate import Crew
+from offhook.headset import Headset
 from offhook.pacing import AgentState, Level, promise, seen_by
 from offhook.store import Lead
 from offhook.talk import TalkCall
@@ -63,6 +64,7 @@ class Floor:
         self._reviews: dict[str, _Review] = {}  # by agent
         self._talks: dict[str, tuple[Dialer, TalkCall]] = {}  # by agent
         self._bound: dict[str, Agent] = {}  # agent of a call that was dialled for one, by call
+        self._headsets: dict[str, Headset] = {}
         self._wraps: dict[str, asyncio.TimerHandle] = {}
         self._wrap_of: dict[str, Dialer] = {}
         self._promised = np.zeros(0, np.int64)
@@ -79,8 +81,12 @@ class Floor:
         """One agent who is logged in."""
         return self._shown(self.roster.get(name))
 
-    def log_in(self, name: str, campaigns: Mapping[str, AgentLevel], ready: bool = True) -> AgentShown:
-        """Log in to campaigns, each at a level (D23, D24); an agent who is logged in changes campaigns by it."""
+    def log_in(self, name: str, campaigns: Mapping[str, AgentLevel], ready: bool = True, telephone: str = "") -> AgentShown:
+        """Log in to campaigns, each at a level (D23, D24); an agent who is logged in changes campaigns by it.
+
+        With *telephone*, digits for the trunk, the agent is called first and is ready, if wanted, once the call is answered; who hangs up
+        is logged out.
+        """
         if not campaigns:
             raise AgentError(f"agent '{name}' names no campaign; give at least one, {{'spring': 'standard'}}")
         for campaign in campaigns:
@@ -90,11 +96,11 @@ class Floor:
         new = name not in {agent.name for agent in self.roster.all() if agent.here}
         agent = self.roster.log_in(name, campaigns)
         if new:
-            self.roster.enter(agent, AgentState.OUT)
-            if ready:
+            self.roster.enter(agent, AgentState.OUT, pause=f"calling {telephone}" if telephone else "logged in")
+            if telephone:
+                self._call_agent(agent, telephone, ready)
+            elif ready:
                 self._free(agent)
-            else:
-                self.roster.enter(agent, AgentState.OUT, pause="logged in")
         else:
             self.roster.will_leave(agent, False)
         return self._shown(agent)
@@ -130,6 +136,8 @@ class Floor:
         elif agent.state is AgentState.WRAP:
             self._wrapped(agent)
         elif agent.state is AgentState.OUT:
+            if agent.name in self._headsets and agent.channel is None:
+                raise AgentError(f"agent '{name}' has not answered the telephone yet")
             self._free(agent)
         return self._shown(agent)
 
@@ -348,7 +356,7 @@ class Floor:
         """The agent has nothing in hand: leaves, takes who waits, looks at a lead that waits, or is ready."""
         if agent.leaving:
             if agent.pause is None:
-                self.roster.log_out(agent)
+                self._gone(agent)
             else:
                 self.roster.enter(agent, AgentState.OUT)
             return
@@ -379,9 +387,38 @@ class Floor:
                 del self._bound[call_id]
         if talk is not None:
             self._part(agent, talk[1])
-        self.roster.log_out(agent)
+        self._gone(agent)
         if talk is not None:
             talk[1].requeue()
+
+    def _gone(self, agent: Agent) -> None:
+        """Log the agent out and let go of the telephone."""
+        headset = self._headsets.pop(agent.name, None)
+        agent.channel = None
+        self.roster.log_out(agent)
+        if headset is not None:
+            headset.hang_up()
+
+    def _call_agent(self, agent: Agent, telephone: str, ready: bool) -> None:
+        def up(channel: int) -> None:
+            agent.channel = channel
+            if ready:
+                self._free(agent)
+            else:
+                self.roster.enter(agent, AgentState.OUT, pause="logged in")
+
+        def down() -> None:
+            if self._headsets.get(agent.name) is headset:
+                self._drop(agent)
+
+        headset = self._headsets[agent.name] = Headset(self._node, agent.name, telephone, up, down)
+        self._node.spawn(headset.run(), f"headset[{agent.name}]")
+
+    def close(self) -> None:
+        """The node ends: every telephone is let go."""
+        for agent in self.roster.all():
+            if agent.here:
+                self._drop(agent)
 
     # -- previews -------------------------------------------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ from offhook.errors import CampaignError, StoreError
 from offhook.feeds.start import open_feeds
 from offhook.floor import Floor
 from offhook.grid import LETTERS
+from offhook.headset import Headset
 from offhook.health import judge
 from offhook.line import NodeLine
 from offhook.messages import (
@@ -100,6 +101,7 @@ class Node(Desk):
         self.pacer = Pacer(settings.limits.calls_per_second)
         self._dialers: dict[str, Dialer] = {}
         self.carrier = Carrier(self)
+        self.headsets: dict[int, Headset] = {}  # agents' own telephones, by channel
         self.answer_settings: dict[int, AnswerSettings] = {}  # by channel, as the core was told
         self._alarms: dict[int, int] = {}
         self._subscribers: list[Callable[[NodeEvent], None]] = []
@@ -199,9 +201,10 @@ class Node(Desk):
         try:
             for call in list(self.carrier.calls.values()):
                 call.cancel("node stopping")
+            self.floor.close()
             try:
                 async with asyncio.timeout(CLOSE_S):
-                    while self.carrier.owners:  # noqa: ASYNC110 - a poll needs no bookkeeping in the busy part
+                    while self.carrier.owners or self.headsets:  # noqa: ASYNC110 - a poll needs no bookkeeping in the busy part
                         await asyncio.sleep(0.02)
             except TimeoutError:
                 log.error("node: %d lines are still in use after %g s", len(self.carrier.owners), CLOSE_S)
@@ -381,8 +384,11 @@ class Node(Desk):
             case _:
                 self._cleared += isinstance(event, Cleared)
                 call = self.carrier.calls.get(event.channel)
+                headset = self.headsets.get(event.channel)
                 if call is not None and call.id == event.call_id:
                     call.on_signal(event)
+                elif headset is not None and headset.id == event.call_id:
+                    headset.on_signal(event)
                 else:
                     log.warning("channel %d: %s of call %s, which is not there", event.channel, type(event).__name__, event.call_id)
 
@@ -475,8 +481,15 @@ class Node(Desk):
             span=span,
             up=up,
             alarms=tuple((bit.name or "").lower() for bit in AlarmBit if bits & bit),
-            lines="".join(LETTERS[self.carrier.calls[at].phase] if at in self.carrier.calls else idle for at in range(first, last)),
+            lines="".join(self._letter(at, idle) for at in range(first, last)),
         )
+
+    def _letter(self, channel: int, idle: LineState) -> LineState:
+        if channel in self.carrier.calls:
+            return LETTERS[self.carrier.calls[channel].phase]
+        if channel in self.headsets:
+            return LineState.TALKING if self.headsets[channel].up else LineState.SEIZED
+        return idle
 
     def state(self) -> NodeState:
         """The node now. Cheap; no database."""
@@ -534,5 +547,5 @@ class Node(Desk):
             reserved=sum(len(d.hopper) + d.pending for d in self._dialers.values()),
             dials=self.carrier.dials,
             cleared=self._cleared,
-            in_progress=dialled,
+            in_progress=dialled + len(self.headsets),
         )

@@ -61,8 +61,8 @@ class AgentDesk(Protocol):
     def agent(self, name: str) -> AgentShown:
         """One agent who is logged in."""
 
-    def log_in(self, name: str, campaigns: Mapping[str, AgentLevel], ready: bool = True) -> AgentShown:
-        """Log in to campaigns, each at a level."""
+    def log_in(self, name: str, campaigns: Mapping[str, AgentLevel], ready: bool = True, telephone: str = "") -> AgentShown:
+        """Log in to campaigns, each at a level; with *telephone* the agent is called and held on a channel."""
 
     def log_out(self, name: str, at_once: bool = False) -> AgentShown:
         """Leave."""

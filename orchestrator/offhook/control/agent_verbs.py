@@ -30,6 +30,11 @@ class LogIn(AgentName):
         min_length=1, description="Campaigns and the level in each, {'spring': 'high'}: high, standard or overflow (D23, D24)."
     )
     ready: bool = Field(True, description="Take calls at once; otherwise agent.ready does it.")
+    telephone: str = Field(
+        "",
+        pattern=r"^[0-9*#]{0,32}$",
+        description="Digits for the trunk: call the agent and hold the line, people are bridged to it. Empty: the agent talks elsewhere.",
+    )
 
 
 class LogOut(AgentName):
@@ -75,7 +80,7 @@ async def _show(node: Service, which: AgentName) -> AgentShown:
 
 
 async def _log_in(node: Service, order: LogIn) -> AgentShown:
-    return node.floor.log_in(order.agent, order.campaigns, order.ready)
+    return node.floor.log_in(order.agent, order.campaigns, order.ready, order.telephone)
 
 
 async def _log_out(node: Service, order: LogOut) -> AgentShown:
