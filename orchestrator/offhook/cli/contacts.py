@@ -259,3 +259,21 @@ def suppress(number: WhoArgument, more: MoreArgument = None, config: ConfigOptio
         tell(told.model_dump(mode="json"))
     else:
         print(f"suppressed ({wanted.category}); {told.leads} leads closed")
+
+
+def history(number: WhoArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """What was done to somebody over all campaigns, departments and numbers, and the best hour to call."""
+    want_json(as_json)
+    from offhook.contacts.model import Whom
+    from offhook.contacts.why import history_text
+    from offhook.contacts.why import why as why_person
+
+    whom = checked(Whom, dict(who(number)))
+    found = at_desk(config, lambda desk: why_person(desk.store, whom, desk.clock.now()))
+    if as_json:
+        tell(found.model_dump(mode="json", include={"person", "ref", "numbers", "history", "best_hour"}))
+        return
+    print_rows(("when (UTC)", "number", "campaign", "department", "kind", "result", "call"), history_text(found))
+    if found.best_hour is not None:
+        best = found.best_hour
+        print(f"best hour: {best.day.value if best.day else 'any day'} {best.hour:02}:00, {best.answered} of {best.tried} calls answered")
