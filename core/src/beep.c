@@ -6,6 +6,8 @@
  * voices, and those with an overtone of a voice, must be cleaner still. */
 #include "lane.h"
 
+#define FAINT 1300 /* cdB below the tone that follows */
+
 /* The second sine is so many times the first. */
 static bool overtone(const struct oh_seg *s, float times, float tolerance) {
     return oh_absf((float)s->dhz[1] / (float)s->dhz[0] - times) < tolerance;
@@ -21,11 +23,25 @@ static bool pair(const struct oh_seg *s, float impure, float noise) {
     return true;
 }
 
+/* As level and still as a tone is. The longer and purer the sound, the more of a lost block or a slip of the clock may show in it: they
+ * come once, a whistle sways and drifts all the time. */
+static bool still(const struct oh_seg *s, float noise) {
+    float sway = 12, drift = 3;
+    if (s->hops >= 20 && s->purity >= 97) {
+        sway = s->drift <= 7 ? 18 : 12;
+        drift = s->hops >= 30 && s->purity >= 98 && s->sway <= 12 && s->width <= 35 ? 30 : 7;
+    }
+    if (s->dhz[1] && s->hops >= 12 && s->purity >= 97) {
+        sway = 16;
+        drift = s->hops >= 30 ? 30 : 12;
+    }
+    return s->sway <= sway + 80 * noise && s->drift <= drift + 60 * noise;
+}
+
 /* noise: power after the sound in parts of the sound's own. */
 static bool steady(const struct oh_seg *s, float noise) {
     float impure = 1 - s->purity * 0.01f;
-    if (s->purity < 75 || impure > 0.025f + 2 * noise || s->sway > (s->hops >= 20 && s->drift <= 2 ? 18 : 12) + 80 * noise ||
-        s->drift > 3 + 60 * noise)
+    if (s->purity < 75 || impure > 0.025f + 2 * noise || !still(s, noise))
         return false;
     if (s->dhz[1] == 0 && (s->width < 31 || s->width > 35 + 60 * noise))
         return false;
@@ -65,7 +81,8 @@ void oh_beep_hop(const struct oh_ear_call *call) {
         const struct oh_seg *seg = call->ended;
         uint32_t length = seg->end - seg->start;
         bool fits = length >= 52 * OH_MS && length <= 1650 * OH_MS && seg->dhz[0] >= 3300 && seg->dhz[0] <= 22800 && seg->dhz[1] <= 33000;
-        bool chain = b->seg.end && (int32_t)(seg->start - b->seg.end) < 40 * OH_MS; /* SIT, melodies, data */
+        bool faint = b->seg.level_cdbm0 < seg->level_cdbm0 - FAINT;                           /* noise or hum that seemed a tone */
+        bool chain = b->seg.end && !faint && (int32_t)(seg->start - b->seg.end) < 40 * OH_MS; /* SIT, melodies, data */
         b->tones = (uint8_t)(chain ? (b->tones < 9 ? b->tones + 1 : 9) : 1);
         /* notes: long clean sounds of changing pitch in the seconds before */
         if (b->seg.end && seg->start - b->seg.end > 2000 * OH_MS)
@@ -83,7 +100,7 @@ void oh_beep_hop(const struct oh_ear_call *call) {
         return;
     b->pending = 0;
     float noise = h->total / k->before_level;
-    if (k->on || noise > 0.12f || !steady(&b->seg, noise))
+    if ((k->on && k->level > 0.05f * k->before_level) || noise > 0.12f || !steady(&b->seg, noise))
         return;
     oh_event e = oh_ear_event(OH_EVENT_TONE, OH_TONE_BEEP, &b->seg);
     e.value = (b->seg.end - b->seg.start) / OH_MS;

@@ -121,6 +121,7 @@ INLINE vf from_halves(const uint16_t *h) {
 
 /* So many rows of all lanes; law is a constant where these are called. */
 INLINE void place_rows(const uint8_t *octets, int law, int rows, uint16_t (*to)[OH_LANES]) {
+    uint16_t *first = to[0];
 #pragma GCC unroll 4
     for (int i = 0; i < rows * OH_LANES; i += OCTETS) {
         halves h;
@@ -128,7 +129,7 @@ INLINE void place_rows(const uint8_t *octets, int law, int rows, uint16_t (*to)[
             h = place(octets + i, (short)0x9560); /* flips every other bit and the sign, sets the half step */
         else
             h = next_segment(place(octets + i, (short)0x9fe0));
-        memcpy(to[0] + i, &h, sizeof h);
+        memcpy(first + i, &h, sizeof h);
     }
 }
 

@@ -49,6 +49,24 @@ static void a_beep_in_noise_12_dB_below_it(void) {
     free(t.audio);
 }
 
+static void hum_before_a_beep_a_lost_block_and_a_slip_do_not_hide_it(void) {
+    struct tape t = tape_new();
+    tape_tone(&t, 150, 700, -42); /* faint, and a tone of its own until the beep comes */
+    tape_tone(&t, 1300, 150, -18);
+    tape_tone(&t, 150, 700, -42);
+    int from = t.samples;
+    tape_tone(&t, 760, 900, -18);
+    memmove(t.audio + from + 3000, t.audio + from + 3017, sizeof(int16_t) * (size_t)(t.samples - from - 3017));
+    tape_quiet(&t, 700);
+    tape_pair(&t, 600, 800, 700, -18);
+    for (int i = 0; i < 160; i++)
+        t.audio[t.samples - 3000 + i] = (int16_t)(t.audio[t.samples - 3000 + i] * 0.8);
+    tape_quiet(&t, 300);
+    tape_noise(&t, -55);
+    CHECK_EQ(heard_count(hear(&t, "us", ARMED), OH_EVENT_TONE, OH_TONE_BEEP), 3);
+    free(t.audio);
+}
+
 static void digits_sit_cng_and_tones_of_the_plan_are_no_beeps(void) {
     struct tape t = tape_new();
     tape_quiet(&t, 300);
@@ -111,6 +129,7 @@ int main(void) {
     TEST(beeps_from_350_to_2200_hz_are_told_soon_after_their_end);
     TEST(a_beep_of_two_sines_and_a_double_beep);
     TEST(a_beep_in_noise_12_dB_below_it);
+    TEST(hum_before_a_beep_a_lost_block_and_a_slip_do_not_hide_it);
     TEST(digits_sit_cng_and_tones_of_the_plan_are_no_beeps);
     TEST(voices_do_not_beep);
     TEST(two_overtones_of_a_voice_do_not_beep);
