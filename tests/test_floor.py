@@ -414,3 +414,46 @@ def test_predictive_keeps_the_rule_with_live_calls_and_beats_progressive() -> No
     plain = play_in_virtual_time(parse({**shift, "pacing": {"mode": "progressive"}}), audio=False)
     assert plain.abandoned == 0
     assert found.utilisation > plain.utilisation + 0.1
+
+
+def test_d28_fax_and_machines_never_reach_an_agent(tmp_path: Path) -> None:
+    machine = {"kind": "machine", "ring_s": 2, "greeting": ["machine-zh-company"]}
+    fax = {"kind": "fax", "ring_s": 2}
+
+    async def main() -> None:
+        async with Node(settings(tmp_path, driver={"audio": True}), driver=simulator(machine, fax, audio=True)) as node:
+            ear = Ear(node)
+            await node.create_campaign(CampaignSpec(name="c1", mode="ratio", lines_per_agent=8, pacing=PacingPlan(per="free")))
+            await node.import_list("c1", numbers_list(tmp_path, 8))
+            await node.start_campaign("c1")
+            node.floor.log_in("ann", {"c1": STANDARD})
+            state = await node.wait_campaign("c1")
+            assert set(state.outcomes) == {Disposition.MACHINE, Disposition.FAX}
+            assert ear.calls("connected") == []
+            assert state.pacing is not None and state.pacing.people == 0
+
+    run_virtual(main(), START)
+
+
+def test_with_audio_the_clock_of_the_rule_starts_at_the_end_of_the_greeting(tmp_path: Path) -> None:
+    person = {"kind": "person", "ring_s": 2, "pause_s": 0.5, "greeting": ["person-zh-wei"], "hangs_up_after_s": 60}
+
+    async def main() -> None:
+        async with Node(settings(tmp_path, driver={"audio": True}), driver=simulator(person, audio=True)) as node:
+            spec = CampaignSpec(
+                name="c1", mode="ratio", lines_per_agent=2, pacing=PacingPlan(per="free"), abandoned=tone_file(tmp_path, 1.0)
+            )
+            await node.create_campaign(spec)
+            await node.import_list("c1", numbers_list(tmp_path, 2))
+            await node.start_campaign("c1")
+            node.floor.log_in("ann", {"c1": STANDARD})
+            await asyncio.sleep(20)
+            call = await node.call((await node.calls("c1", 1))[0].id)
+            assert call.disposition is Disposition.ABANDONED
+            (said,) = [fact for fact in call.evidence if fact.name == "speech_end"]
+            (gone,) = [fact for fact in call.evidence if fact.name == "abandon"]
+            assert said.from_ms is not None and said.value is not None
+            assert gone.t_ms - (said.from_ms + said.value) == pytest.approx(2000, abs=40)
+            assert call.queued_ms is not None and call.queued_ms < gone.t_ms
+
+    run_virtual(main(), START)
