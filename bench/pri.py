@@ -20,10 +20,20 @@ import signal
 import socket
 import time
 from collections import Counter
+from pathlib import Path
 
 from offhook_drivers.contract import Answered, Cleared, Dial, Event, Hangup, Link
 from offhook_drivers.pri import PriDriver
 from offhook_drivers.prid import Daemon, Line
+
+
+def resident_kib(pid: int | None) -> int:
+    """Resident set of a process, 0 when it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmRSS:")), 0)
 
 
 class Bench:
@@ -88,6 +98,7 @@ class Bench:
         await self.done.wait()
         took, now = time.monotonic() - began, resource.getrusage(resource.RUSAGE_SELF)
         left = self.near._calls
+        rss_kib = resident_kib(self.near.daemon.pid)
         await self.near.close()
         await self.far.close()
         daemons = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -106,6 +117,7 @@ class Bench:
             "causes": dict(self.causes),
             "python_us_per_call": round(python_s * 1e6 / self.calls, 1),
             "daemons_us_per_call": round((daemons.ru_utime + daemons.ru_stime) * 1e6 / self.calls, 1),
+            "daemon_rss_kib": rss_kib,
         }
 
 
