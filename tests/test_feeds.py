@@ -16,15 +16,17 @@ from pathlib import Path
 
 import pytest
 from aio import in_loop
+from nodes import START, numbers_list, settings, simulator
 from pydantic import ValidationError
 
+from offhook import CampaignSpec, Node
 from offhook.clock import loop_clock, run_virtual
 from offhook.disposition import Disposition
 from offhook.errors import ListError
 from offhook.feeds.incoming import FolderFeed, QueryFeed
 from offhook.feeds.outgoing import Delivery
 from offhook.feeds.settings import FeedSettings
-from offhook.feeds.sinks import SinkError, open_sink
+from offhook.feeds.sinks import COLUMNS, SinkError, open_sink
 from offhook.messages import CallRecord, ImportReport
 
 NOON = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
@@ -278,3 +280,50 @@ async def test_a_sink_that_is_away_is_said_once_and_gets_everything_later(tmp_pa
     sink, said, queue = await asyncio.to_thread(run_virtual, main(), NOON)
     assert sink.had == [record(n).id for n in range(5)] and queue.calls == []
     assert said == ["feed x: nobody there; the results are kept and sent again"]
+
+
+# -- in a node ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_node_sends_every_stored_result_also_those_of_before_a_crash(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    sink = {"name": "files", "to": "csv", "folder": str(out), "campaigns": ["notice"]}
+    away = {**sink, "folder": str(tmp_path / "file")}
+    (tmp_path / "file").write_text("in the way of a folder")
+
+    async def run(feed: Mapping[str, object], first: int) -> int:
+        async with Node(settings(tmp_path, feeds={"result": [feed]}), driver=simulator({"kind": "busy", "played_share": 0.0})) as node:
+            if first == 0:
+                await node.create_campaign(CampaignSpec(name="notice", lines=10))
+                await node.create_campaign(CampaignSpec(name="silent", lines=10))
+                await node.import_list("silent", numbers_list(tmp_path, 5, 900))
+                await node.start_campaign("silent")
+            await node.import_list("notice", numbers_list(tmp_path, 20, first))
+            await node.start_campaign("notice")
+            await node.wait_campaign("notice")
+            await asyncio.sleep(5)
+            return (await node.campaign("notice")).attempts
+
+    made = run_virtual(run(away, 0), START)
+    made = run_virtual(run(sink, 100), START + dt.timedelta(hours=1))
+    rows = [row for path in out.rglob("*.csv") for row in csv.DictReader(path.open(encoding="utf-8-sig", newline=""))]
+    assert len(rows) == made > 20
+    assert len({row["id"] for row in rows}) == made
+    assert {row["campaign"] for row in rows} == {"notice"}
+    assert set(rows[0]) == set(COLUMNS)
+
+
+def test_a_node_imports_what_is_put_into_its_folder(tmp_path: Path) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+
+    async def main() -> int:
+        feed = {"name": "crm", "campaign": "notice", "folder": str(inbox), "poll_s": 0.2, "settle_s": 0}
+        async with Node(settings(tmp_path, feeds={"folder": [feed]}), driver=simulator({"kind": "busy", "played_share": 0.0})) as node:
+            await node.create_campaign(CampaignSpec(name="notice"))
+            numbers_list(inbox, 7)
+            await asyncio.sleep(3)
+            return (await node.campaign("notice")).leads
+
+    assert run_virtual(main(), START) == 7
+    assert [path.name for path in (inbox / "done").iterdir()] == ["list-0-7.csv"]

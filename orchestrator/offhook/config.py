@@ -146,6 +146,16 @@ class MetricsSettings(Section):
     address: str = Field("127.0.0.1", min_length=1, description="Address listened to; 0.0.0.0 for all. Whoever reaches it reads it.")
 
 
+class RuleSettings(Section):
+    """``[rules]``: packs of calling rules, see docs/rules.md."""
+
+    packs: tuple[str, ...] = Field((), description="Names of the packs in use, ['cn', 'fr']; none: only the campaigns' own windows count.")
+    folder: Path | None = Field(None, description="Folder with packs of your own; one replaces the built-in pack of its name.")
+    unknown_zones: tuple[str, ...] = Field(
+        ("Asia/Shanghai",), min_length=1, description="A callee whose zone is not known may be called while it is open in all of these."
+    )
+
+
 class LogSettings(Section):
     """``[log]``."""
 
@@ -175,6 +185,7 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     dial: DialSettings = DialSettings()
     feeds: FeedSettings = FeedSettings()
+    rules: RuleSettings = RuleSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
 

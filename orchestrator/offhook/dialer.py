@@ -247,7 +247,9 @@ class Dialer:
     def _place(self, lead: Lead, channel: int) -> None:
         """Call a lead, if it may still be called, on a channel taken from the pool."""
         now = self._node.clock.now()
-        if not self._may_dial() or not windows.is_open(self.spec.windows, self.zones(lead.zones), now):  # checked again at dial time (D46)
+        rules = self._node.store.rules
+        hours = windows.is_open(self.spec.windows, self.zones(lead.zones), now)
+        if not self._may_dial() or not hours or not (rules is None or rules.open(self.spec.kind, lead, now)):  # again, at dial time (D46)
             self._node.store.release([lead])
             self._dry = False
             self._node.pool.give(channel)

@@ -23,6 +23,7 @@ from offhook.carrier import Carrier
 from offhook.channels import ChannelPool
 from offhook.clock import Clock, Uuid7, VirtualLoop, loop_clock
 from offhook.config import Settings
+from offhook.contacts.calling_rules import calling_rules
 from offhook.contacts.model import Suppressed, Suppression
 from offhook.desk import Desk
 from offhook.dialer import Dialer
@@ -160,6 +161,7 @@ class Node(Desk):
 
     async def _open(self) -> None:
         self.store.on_status = self._store_status
+        self.store.rules = calling_rules(self.settings.rules)
         await recover(self.store, self.name, self.clock)
         self.driver = self._given_driver or open_driver(self.settings.driver)
         self.pool = ChannelPool(self.driver.channels, self.driver.channels_per_span, self.settings.limits.channels)

@@ -9,7 +9,8 @@ from offhook.disposition import Disposition
 from offhook.messages import CallRecord
 from offhook.retry import after
 from offhook.store import Store
-from offhook.store.store import Lost, instant, result_row
+from offhook.store.leads import Lost
+from offhook.store.store import instant, result_row
 
 log = logging.getLogger(__name__)
 

@@ -14,6 +14,7 @@ from pydantic import Field
 from sqlalchemy import Connection, select
 
 from offhook import windows
+from offhook.contacts.calling_rules import CallingRules
 from offhook.contacts.model import Listed, Whom
 from offhook.contacts.policy import Effect
 from offhook.contacts.screen import Finding, moment
@@ -89,10 +90,10 @@ class PersonWhy(Told):
 
 async def why(store: Store, whom: Whom | int, now: dt.datetime) -> PersonWhy:
     """Explain a person, or a lead by its id. ContactError when there is no such contact, number or lead."""
-    return await store.read(lambda connection: explain(connection, whom, now))
+    return await store.read(lambda connection: explain(connection, whom, now, store.rules))
 
 
-def explain(connection: Connection, whom: Whom | int, now: dt.datetime) -> PersonWhy:
+def explain(connection: Connection, whom: Whom | int, now: dt.datetime, packs: CallingRules | None = None) -> PersonWhy:
     """As :func:`why`, in a transaction that is open."""
     if isinstance(whom, int):
         number = connection.execute(select(t.lead.c.e164).where(t.lead.c.id == whom)).scalar()
@@ -116,16 +117,16 @@ def explain(connection: Connection, whom: Whom | int, now: dt.datetime) -> Perso
         ref=ref,
         numbers=tuple(numbers),
         lists=tuple(listed.find(connection, Whom(ref=ref) if ref else Whom(number=numbers[0]))) if numbers or ref else (),
-        leads=tuple(_lead(connection, row, now) for row in rows),
+        leads=tuple(_lead(connection, row, now, packs) for row in rows),
         history=tuple(told),
         best_hour=best_hour(told, zones),
     )
 
 
-def _lead(connection: Connection, row: Any, now: dt.datetime) -> LeadWhy:
+def _lead(connection: Connection, row: Any, now: dt.datetime, packs: CallingRules | None) -> LeadWhy:
     spec = CampaignSpec.model_validate(row.spec)
     now_ms = t.ms(now)
-    asking = ledger.Asking("", row.campaign_id, spec.name, spec.kind, now_ms)
+    asking = ledger.Asking("", row.campaign_id, spec.name, spec.kind, now_ms, packs)
     (checked,) = ledger.check(connection, asking, [ledger.Wanted("", row.id, row.e164, tuple(row.zones.split()), row.deadline_ms)])
     rules = [_said(finding) for finding in checked.verdict.findings]
     next_ms: int | None = max(now_ms, row.due_ms, checked.verdict.until_ms or 0)

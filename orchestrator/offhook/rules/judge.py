@@ -28,12 +28,14 @@ class Finding:
 
     Attributes:
         rule: Pack, version and rule, "fr 2/hours".
+        what: ``"hours"`` or ``"consent"``.
         passed: Whether the call may be made as far as this rule goes.
         values: In words, with the figures that were compared.
         source: Where the rule is written.
     """
 
     rule: str
+    what: str
     passed: bool
     values: str
     source: str
@@ -146,7 +148,7 @@ class RuleBook:
             for consent in pack.consent:
                 if consent.concerns(kind, callee.e164):
                     said = "the person agreed" if callee.consent else "no consent is recorded"
-                    findings.append(Finding(f"{pack.title}/{consent.id}", callee.consent, said, consent.source))
+                    findings.append(Finding(f"{pack.title}/{consent.id}", "consent", callee.consent, said, consent.source))
         allowed = all(one.passed for one in findings)
         shut = any(not windows.is_open(one, zones, at) for one in openings)
         return Verdict(allowed, tuple(findings), _first_open(openings, zones, at) if shut else None, tuple(pack.title for pack in packs))
@@ -204,7 +206,7 @@ def _hours_finding(pack: RulePack, hours: Hours, opening: CallingWindows, zones:
         )
         said.append(f"{local:%a %Y-%m-%d %H:%M} in {zone}{why}")
     spans = ", ".join(f"{_days(w.days)}{w.start:%H:%M}-{w.end:%H:%M}" for w in hours.windows)
-    return Finding(f"{pack.title}/{hours.id}", passed, f"open {spans}; it is {', '.join(said)}", hours.source)
+    return Finding(f"{pack.title}/{hours.id}", "hours", passed, f"open {spans}; it is {', '.join(said)}", hours.source)
 
 
 def _days(days: Sequence[str]) -> str:

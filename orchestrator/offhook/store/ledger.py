@@ -14,8 +14,9 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, cast, func, insert, literal, or_, select, text
 
+from offhook.contacts.calling_rules import CallingRules
 from offhook.contacts.policy import DAY_S, ContactPolicy, Effect
-from offhook.contacts.screen import ALLOWED, NOBODY, Ask, Entry, OnList, Person, Verdict, screen
+from offhook.contacts.screen import ALLOWED, CHECKS, NOBODY, Ask, Check, Entry, OnList, Person, Verdict, screen
 from offhook.store import tables as t
 from offhook.store.tables import digits
 
@@ -42,6 +43,7 @@ class Asking:
     campaign: str
     kind: str
     now_ms: int
+    rules: CallingRules | None = None  # packs of countries, beside the contact policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,12 @@ def lock(connection: Connection, persons: Iterable[int]) -> None:
 
 
 def known_of(
-    connection: Connection, policy: ContactPolicy, keys: Mapping[int, set[int]], now_ms: int, everything: bool = True
+    connection: Connection,
+    policy: ContactPolicy,
+    keys: Mapping[int, set[int]],
+    now_ms: int,
+    everything: bool = True,
+    horizon_s: float = 0.0,
 ) -> dict[int, Person]:
     """What the database knows of persons; those of whom nothing is known are left out.
 
@@ -107,6 +114,7 @@ def known_of(
         keys: Persons, each with the digits of its numbers in question: lists may name either.
         now_ms: The present.
         everything: False leaves out the history of persons whom no cap and no rest of the policy can hold back.
+        horizon_s: Look back at least so far, seconds.
     """
     found: dict[int, Person] = {}
     persons = list(keys)
@@ -120,7 +128,7 @@ def known_of(
     counts = persons if everything else _near(connection, policy, persons, now_ms)
     if counts:
         history = select(t.ledger.c.person, t.ledger.c.at_ms, t.ledger.c.number, t.ledger.c.kind, t.ledger.c.result)
-        history = history.where(t.among(connection, t.ledger.c.person, counts), *_recent(policy, now_ms))
+        history = history.where(t.among(connection, t.ledger.c.person, counts), *_recent(policy, now_ms, horizon_s))
         entries: dict[int, list[Entry]] = {}
         for past in connection.execute(history).all():
             entries.setdefault(past[0], []).append(Entry._make(past[1:]))
@@ -142,9 +150,9 @@ def known_of(
     return found
 
 
-def _recent(policy: ContactPolicy, now_ms: int) -> list[ColumnElement[bool]]:
+def _recent(policy: ContactPolicy, now_ms: int, least_s: float = 0.0) -> list[ColumnElement[bool]]:
     horizon = policy.horizon_s()
-    return [] if horizon is None else [t.ledger.c.at_ms > now_ms - round(horizon * 1000)]
+    return [] if horizon is None else [t.ledger.c.at_ms > now_ms - round(max(horizon, least_s) * 1000)]
 
 
 def _near(connection: Connection, policy: ContactPolicy, persons: Sequence[int], now_ms: int) -> list[int]:
@@ -209,7 +217,10 @@ def _judge(connection: Connection, asking: Asking, wanted: Sequence[Wanted], res
         keys.setdefault(person, set()).add(number)
     if reserving:
         lock(connection, keys)
-    known = known_of(connection, policy, keys, asking.now_ms, everything=False)
+    rules = asking.rules
+    horizon_s = rules.horizon_s if rules is not None else 0.0
+    known = known_of(connection, policy, keys, asking.now_ms, everything=rules is not None, horizon_s=horizon_s)
+    checks: tuple[Check, ...] = CHECKS if rules is None else (*CHECKS, rules)
     held: set[int] = set()  # reserved by an earlier call of this batch
     checked = []
     for one, person, number in zip(wanted, persons, numbers, strict=True):
@@ -218,9 +229,9 @@ def _judge(connection: Connection, asking: Asking, wanted: Sequence[Wanted], res
             facts = facts or Person()
             facts.open_since_ms = asking.now_ms
         verdict = ALLOWED
-        if facts is not None or policy.consent or one.deadline_ms is not None:
+        if facts is not None or policy.consent or one.deadline_ms is not None or rules is not None:
             ask = Ask(number, one.zones, asking.kind, asking.campaign, asking.now_ms, one.deadline_ms)
-            verdict = screen(policy, ask, facts or NOBODY)
+            verdict = screen(policy, ask, facts or NOBODY, checks)
         result = Checked(one, person, verdict, version)
         checked.append(result)
         if reserving and result.reserved:

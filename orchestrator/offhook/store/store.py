@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from offhook.clock import Clock
+from offhook.contacts.calling_rules import CallingRules
 from offhook.disposition import Disposition
 from offhook.errors import CampaignError, StoreError
 from offhook.evidence import packed, unpacked
@@ -129,6 +130,7 @@ class Store(Imports):
         self._task: asyncio.Task[None] | None = None
         self.on_status: Callable[[StoreStatus, str], None] = lambda status, reason: None
         self.feeds_of: Callable[[str], Sequence[str]] = lambda campaign: ()  # feeds that get the results of a campaign
+        self.rules: CallingRules | None = None  # packs of countries, beside the contact policy
 
     @classmethod
     async def open(
@@ -332,7 +334,7 @@ class Store(Imports):
         *spec* says what the calls are for, and so which lists, caps and rests hold them back; without it they are service calls.
         """
         name, kind = (spec.name, spec.kind) if spec is not None else ("", "service")
-        asking = ledger.Asking(node, campaign_id, name, kind, _ms(self._clock.now()))
+        asking = ledger.Asking(node, campaign_id, name, kind, _ms(self._clock.now()), self.rules)
         keys = [" ".join(z) for z in zones]
         return await self._writer.work(lambda connection: leads.take(connection, asking, keys, limit, make_id))
 
