@@ -22,7 +22,7 @@ from offhook.errors import ConfigError
 from offhook.messages import CallRecord, CampaignSpec
 from offhook.node import Node
 from offhook.routes import Routes, Tariff, decide
-from offhook.trunks import BAD_IN_A_ROW, REST_S, Trunks
+from offhook.trunks import BAD_IN_A_ROW, ELSEWHERE_S, REST_S, Trunks, wait
 from offhook_drivers.contract import NumberType
 
 PLAN = DialSettings()
@@ -237,6 +237,13 @@ async def test_a_trunk_that_failed_is_tried_last_for_that_lead(tables: Routes) -
     assert channel is not None and channel // 30 == 2
     other = await pool.ask(0, trunks.allowed(number, 2, "", ""))
     assert other is not None and other // 30 in (0, 1)
+
+
+def test_a_call_that_our_own_line_failed_is_tried_again_within_seconds() -> None:
+    red = record(0, Disposition.FAILED, cause=38, ended_by="driver")
+    assert wait(red, 600.0) == ELSEWHERE_S and wait(red, 1.0) == 1.0
+    assert wait(record(0, Disposition.FAILED, cause=38, ended_by="network"), 600.0) == 600.0
+    assert wait(record(0, Disposition.PERSON, cause=38, ended_by="driver", answered_ms=5), 600.0) == 600.0
 
 
 @in_loop

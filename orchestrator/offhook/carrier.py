@@ -16,7 +16,7 @@ from offhook.store import Lead, StoreStatus
 from offhook.store.history import number_history
 from offhook.store.store import result_row
 from offhook.talk import TalkCall
-from offhook.trunks import Way
+from offhook.trunks import Way, wait
 from offhook_core import Profile
 from offhook_drivers.contract import Hangup
 
@@ -150,7 +150,7 @@ class Carrier:
         following = after(call.campaign.retry, record.disposition, tries)
         stopped = self._node.stops.why(dialer, call.lead)
         again = following.again and not stopped
-        due = round(record.ended.timestamp() * 1000 + following.after_s * 1000)
+        due = round(record.ended.timestamp() * 1000 + wait(record, following.after_s) * 1000)
         self._node.store.result(result_row(record, dialer.id, "open" if again else "closed", due, tries, stopped or following.why))
         self.attempts += 1
         if self._node.heard:

@@ -21,7 +21,7 @@ from offhook.numbers import DialPlan, Number, dialled
 from offhook.quota import Pacer
 from offhook.routes import Choice, Routes, Trunk, decide
 from offhook.routes.decide import rewrite
-from offhook_drivers.contract import Dial
+from offhook_drivers.contract import Dial, Party
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,8 @@ GLARE_REST_S = 2.0
 AVOID_S = 3600.0
 """How long a lead's failed trunk is tried last."""
 MOST_AVOIDED = 100_000
+ELSEWHERE_S = 5.0
+"""A call that failed on our side of the line, a span in RED say, is tried again so soon, elsewhere if there is another way."""
 _NO_CIRCUIT = frozenset({34, 38, 41, 42, 44, 47})
 _FALSE = frozenset({Disposition.UNREACHABLE, Disposition.VACANT, Disposition.SUSPECT_VACANT, Disposition.BUSY, Disposition.CONGESTION})
 
@@ -90,6 +92,12 @@ def is_bad(record: CallRecord) -> bool:
         return True
     lifeless = record.answered_ms is None and record.ringing_ms is None and record.proceeding_ms is None
     return lifeless and record.disposition is Disposition.NO_ANSWER
+
+
+def wait(record: CallRecord, after_s: float) -> float:
+    """Seconds until the next attempt: what the plan says, but no more than a few when our own line failed before anyone answered."""
+    ours = record.ended_by == Party.DRIVER and record.answered_ms is None and record.cause in _NO_CIRCUIT
+    return min(after_s, ELSEWHERE_S) if ours else after_s
 
 
 class Trunks:
