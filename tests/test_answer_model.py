@@ -85,18 +85,13 @@ def test_verdicts_on_the_clips_are_those_known() -> None:
     assert {name for name in others if found[name] == "person"} == MACHINES_KEPT
 
 
-PEOPLE_LOST: set[str] = set()
-MACHINES_KEPT = {
-    "ivr-en-menu",
-    "machine-en-leave",
-    "machine-fr-leave",
-    "screening-en",
-}  # a short first sentence and a pause, or still in doubt
+PEOPLE_LOST = {"person-en-business"}  # speaks for three seconds and has not ended when the time is up
+MACHINES_KEPT: set[str] = set()
 
 
 @pytest.mark.parametrize("dbm0", [-38, -28, -10])
 def test_the_verdict_does_not_depend_on_the_level(dbm0: int) -> None:
-    for name in ("person-en-hello", "machine-en-leave"):
+    for name in ("person-en-hello", "machine-de-leave"):
         gain = 10 ** ((dbm0 + 20) / 20)
         audio = np.clip(call(name) * gain, -32000, 32000).astype(np.int16)
         assert verdicts(audio)[0][1] == verdicts(call(name))[0][1]
@@ -197,6 +192,21 @@ def test_the_core_runs_the_network_that_was_trained() -> None:
     judged = heard.p[:, Answer.PERSON] > 0
     assert judged.sum() > 100
     assert np.abs(person - heard.p[:, Answer.PERSON])[judged].max() < 0.01
+
+
+def test_training_gives_the_same_model_again() -> None:
+    """Same examples, same settings, same bits; and the model tells apart what was made to differ."""
+    pytest.importorskip("torch")
+    from offhook.amd import train
+
+    rng = np.random.default_rng(5)
+    sort = np.repeat((np.arange(64) % 2).astype(np.int8)[:, None], 60, axis=1)
+    x = rng.standard_normal((64, 60, FEATURES)).astype(np.float16)
+    x[:, :, 3] += 6 * sort
+    examples = Examples(x, sort, np.ones(sort.shape, np.float32), [frozenset()] * 64, np.zeros(64, bool))
+    first, again = (train.fit(examples, train.Settings(epochs=20, batch=16, rate=0.05), lambda _: None) for _ in range(2))
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    assert ((calibrate.log_odds(run(first, x)) > 0) == (sort == 0)).mean() > 0.9
 
 
 def test_the_table_of_the_built_in_model_is_the_model(tmp_path: Path) -> None:

@@ -321,7 +321,7 @@ OH_API void oh_core_stats(const oh_core *core, oh_stats *out);
 /* -- answer analysis ------------------------------------------------------------------------------------------------------ */
 
 #define OH_ANSWER_COUNT    9  /* values of enum oh_answer */
-#define OH_ANSWER_FEATURES 40 /* what the model is shown every 20 ms */
+#define OH_ANSWER_FEATURES 32 /* what the model is shown every 20 ms */
 
 enum oh_answer_method {
     OH_ANSWER_BY_MODEL = 0, /* probabilities and costs */

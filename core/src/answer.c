@@ -44,98 +44,11 @@ enum {
 #define OTHER_PITCH  0.3f  /* octaves */
 #define STEADY_LEAST 15    /* frames of sound */
 #define STEADY_VAR   0.01f /* variance of their level, bels squared: no voice is so even */
+#define DULL_LEAST   50    /* frames of sound */
+#define DULL_CHANGE  0.21f /* bels from frame to frame: a voice's bands change more, those of music and machines in a room do not */
+#define SURE         0.6f  /* what was hardly a machine is not picked up */
 #define SURE_PICK_UP 0.85f
 #define AHEAD_S      0.5f /* a decision waits as long as that much more time costs less than its risk */
-
-static const oh_answer_settings presets[] = {
-    {.method = OH_ANSWER_BY_MODEL,
-     .cost_person = 3,
-     .cost_machine = 1,
-     .cost_second = 0.3f,
-     .person_share = 0.5f,
-     .wait_ms = 700,
-     .total_ms = 2400,
-     .silence_ms = 4000,
-     .threshold_cdbm0 = -3500,
-     .initial_silence_ms = 2500,
-     .greeting_ms = 1500,
-     .after_greeting_ms = 800,
-     .total_analysis_ms = 5000,
-     .min_word_ms = 100,
-     .between_words_ms = 50,
-     .max_word_ms = 5000,
-     .max_words = 2},
-    {.method = OH_ANSWER_BY_MODEL,
-     .cost_person = 20,
-     .cost_machine = 1,
-     .cost_second = 0.1f,
-     .person_share = 0.5f,
-     .wait_ms = 1500,
-     .total_ms = 4000,
-     .silence_ms = 5000,
-     .threshold_cdbm0 = -3500,
-     .initial_silence_ms = 4500,
-     .greeting_ms = 2400,
-     .after_greeting_ms = 1000,
-     .total_analysis_ms = 6000,
-     .min_word_ms = 120,
-     .between_words_ms = 50,
-     .max_word_ms = 5000,
-     .max_words = 4},
-    {.method = OH_ANSWER_BY_MODEL,
-     .cost_person = 2,
-     .cost_machine = 1,
-     .cost_second = 0.5f,
-     .person_share = 0.5f,
-     .wait_ms = 600,
-     .total_ms = 1480,
-     .silence_ms = 3000,
-     .threshold_cdbm0 = -3500,
-     .initial_silence_ms = 2000,
-     .greeting_ms = 1250,
-     .after_greeting_ms = 500,
-     .total_analysis_ms = 3000,
-     .min_word_ms = 120,
-     .between_words_ms = 50,
-     .max_word_ms = 3000,
-     .max_words = 3},
-    {.method = OH_ANSWER_BY_RULES,
-     .cost_person = 3,
-     .cost_machine = 1,
-     .cost_second = 0.3f,
-     .person_share = 0.5f,
-     .wait_ms = 700,
-     .total_ms = 2400,
-     .silence_ms = 4000,
-     .threshold_cdbm0 = -3500,
-     .initial_silence_ms = 2500,
-     .greeting_ms = 1500,
-     .after_greeting_ms = 800,
-     .total_analysis_ms = 5000,
-     .min_word_ms = 100,
-     .between_words_ms = 50,
-     .max_word_ms = 5000,
-     .max_words = 2},
-};
-static const char *const preset_names[] = {"balanced", "careful", "fast", "rules"};
-
-const oh_answer_settings *oh_answer_preset(const char *name) {
-    for (size_t i = 0; name && i < sizeof preset_names / sizeof preset_names[0]; i++)
-        if (strcmp(preset_names[i], name) == 0)
-            return &presets[i];
-    return NULL;
-}
-
-static bool within(float x, float least, float most) {
-    return x >= least && x <= most; /* false for what is no number */
-}
-
-bool oh_answer_settings_ok(const oh_answer_settings *s) {
-    return s && (s->method == OH_ANSWER_BY_MODEL || s->method == OH_ANSWER_BY_RULES) && within(s->cost_person, 1e-3f, 1e6f) &&
-           within(s->cost_machine, 1e-3f, 1e6f) && within(s->cost_second, 0, 1e6f) && within(s->person_share, 0.01f, 0.99f) &&
-           s->wait_ms >= 200 && s->wait_ms <= 2000 && s->total_ms >= 500 && s->silence_ms >= 500 && s->threshold_cdbm0 <= 0 &&
-           s->threshold_cdbm0 >= -7000 && s->total_analysis_ms >= 500;
-}
 
 /* -- making and freeing --------------------------------------------------------------------------------------------------- */
 
@@ -149,25 +62,17 @@ static const struct oh_answer_kernels *fitting_kernels(void) {
     return &oh_answer_base;
 }
 
-static void use_model(struct oh_answers *a, const struct oh_answer_model *model) {
-    a->model = model;
-    for (a->first = 0; a->first < OH_ANSWER_STATS; a->first++)
-        for (int u = 0; u < 3 * OH_ANSWER_HIDDEN; u++)
-            if (model->wx[a->first][u] < 0 || model->wx[a->first][u] > 0)
-                return;
-}
-
 int oh_answers_init(struct oh_answers *a, int groups) {
     oh_answer_tables_init();
     memset(a, 0, sizeof *a);
     a->kernels = fitting_kernels();
-    use_model(a, &oh_answer_model);
+    a->model = &oh_answer_model;
     a->count = groups;
     a->groups = calloc((size_t)groups, sizeof *a->groups);
     if (!a->groups)
         return -ENOMEM;
     for (int i = 0; i < groups * OH_LANES; i++)
-        a->groups[i / OH_LANES].settings[i % OH_LANES] = presets[0];
+        a->groups[i / OH_LANES].settings[i % OH_LANES] = *oh_answer_preset("balanced");
     return 0;
 }
 
@@ -204,8 +109,7 @@ int oh_answers_load(struct oh_answers *a, const void *file, size_t bytes) {
         return status;
     }
     free(a->own);
-    a->own = model;
-    use_model(a, model);
+    a->model = a->own = model;
     return 0;
 }
 
@@ -284,6 +188,12 @@ static void begin(struct oh_analysis *s, const struct oh_lane *lane) {
     s->p[OH_ANSWER_UNKNOWN] = 1;
 }
 
+/* The means begin at nothing. */
+static void forget(struct oh_answer_group *g, int i) {
+    for (int k = OH_AT_MEANS; k < OH_AT_FACTS; k++)
+        g->x[k][i] = 0;
+}
+
 static void follow_floor(struct oh_analysis *s, float level) {
     if (s->t == 1)
         s->floor = s->before = s->least = oh_minf(level, -4.0f);
@@ -310,6 +220,8 @@ static void hear_anew(struct oh_analysis *s) {
     s->longest_pause = s->first_length = s->last_length = 0;
     s->mean_n = s->mean = s->var = 0;
     s->pitch_n = s->pitch = s->pitch_var = s->pitch_end = 0;
+    s->tone = s->change = s->change_sq = 0;
+    s->loud = 0;
 }
 
 /* An utterance goes on through pauses shorter than HANG frames. */
@@ -321,7 +233,6 @@ static void follow_speech(struct oh_analysis *s, bool sound, float level) {
             s->now_active = 0;
             if (s->onset < 0) {
                 s->onset = (int16_t)s->t;
-                s->onset_floor = s->floor;
                 s->level = level;
             } else if (s->t - s->last_active > s->longest_pause) {
                 s->longest_pause = (uint16_t)(s->t - s->last_active);
@@ -380,10 +291,18 @@ static void measure(struct oh_analysis *s, const struct oh_answer_front *f, int 
         s->tones = up(s->tones);
     if (loud && !tone && !s->speaking && is_machine(s->verdict) && s->t < PICK_UP_LAST) {
         hear_anew(s);
-        for (int u = 0; u < OH_ANSWER_HIDDEN; u++)
-            g->state[u][i] = 0;
+        forget(g, i);
     }
     follow_speech(s, loud && !tone, level);
+    if (loud) {
+        s->loud = up(s->loud);
+        s->tone += f->tone[i];
+    }
+    if (loud && !tone && s->t > 1) {
+        float change = g->x[OH_AT_CHANGE][i]; /* of the frame before */
+        s->change += change;
+        s->change_sq += change * change;
+    }
     bool voiced = loud && !tone && f->voiced[i] > VOICED;
     if (voiced)
         follow_pitch(s, f->pitch[i]);
@@ -391,12 +310,11 @@ static void measure(struct oh_analysis *s, const struct oh_answer_front *f, int 
     g->speech[i] = s->onset >= 0 ? s->level : s->floor + 3.0f;
     g->floor[i] = s->floor;
     float(*x)[OH_LANES] = g->x;
-    int k = OH_ANSWER_SHAPE;
-    x[k++][i] = loud ? 1.0f : 0.0f;
-    x[k++][i] = f->tone[i];
-    x[k++][i] = loud ? f->voiced[i] : 0.0f;
-    x[k++][i] = voiced ? clip(f->pitch[i] - s->pitch, -1.5f, 1.5f) : 0.0f;
-    /* facts of the call so far */
+    x[OH_AT_LOUD][i] = loud ? 1.0f : 0.0f;
+    x[OH_AT_TONE][i] = loud ? f->tone[i] : 0.0f;
+    x[OH_AT_VOICED][i] = loud ? f->voiced[i] : 0.0f;
+    x[OH_AT_PITCH][i] = voiced ? clip(f->pitch[i] - s->pitch, -1.5f, 1.5f) : 0.0f;
+    int k = OH_AT_FACTS;
     bool spoken = s->onset >= 0;
     x[k++][i] = seconds(s->t - s->from, 4.0f);
     x[k++][i] = spoken ? seconds(s->onset - s->from, 3.0f) : 0.0f;
@@ -408,12 +326,14 @@ static void measure(struct oh_analysis *s, const struct oh_answer_front *f, int 
     x[k++][i] = seconds(s->longest_pause, 1.5f);
     x[k++][i] = seconds(s->first_length, 4.0f);
     x[k++][i] = seconds(s->last_length, 4.0f);
-    x[k++][i] = spoken ? clip(s->floor - s->level, -5.0f, 0.0f) : 0.0f;
-    x[k++][i] = oh_sqrtf(oh_maxf(s->var, 0.0f));
+    x[k++][i] = s->loud ? s->tone / (float)s->loud : 0.0f;
+    float n = s->active ? 1.0f / (float)s->active : 0.0f;
+    float change = s->change * n;
+    x[k++][i] = clip(2.0f * change, 0.0f, 2.0f);
     x[k++][i] = 2.0f * oh_sqrtf(oh_maxf(s->pitch_var, 0.0f));
-    x[k++][i] = s->active ? (float)s->voiced / (float)s->active : 0.0f;
+    x[k++][i] = (float)s->voiced * n;
     x[k++][i] = clip(2.0f * (s->pitch_end - s->pitch), -2.0f, 2.0f);
-    x[k++][i] = spoken ? clip(s->floor - s->onset_floor, -2.0f, 2.0f) : 0.0f;
+    x[k++][i] = 3.0f * oh_sqrtf(clip(s->change_sq * n - change * change, 0.0f, 1.0f));
 }
 
 /* -- probabilities and verdict -------------------------------------------------------------------------------------------- */
@@ -443,8 +363,9 @@ static void weigh(struct oh_analysis *s, const struct oh_heard *heard, const oh_
     p[OH_ANSWER_ANNOUNCEMENT] = from[OH_SORT_ANNOUNCEMENT][i] * scale;
     p[OH_ANSWER_UNKNOWN] = from[OH_SORT_OTHER][i] * scale;
     int least = heard->network || heard->sit ? 40 : 6;
+    bool dull = s->active >= DULL_LEAST && s->change < DULL_CHANGE * (float)s->active;
     bool steady = s->mean_n >= STEADY_LEAST && s->var < STEADY_VAR;
-    if (s->active < least || 2 * s->voiced < least || s->tones > 2 * s->active || steady) { /* tones and clicks are nobody */
+    if (s->active < least || 2 * s->voiced < least || s->tones > 2 * s->active || steady || dull) { /* tones, tunes and clicks are nobody */
         p[OH_ANSWER_UNKNOWN] += p[OH_ANSWER_PERSON];
         p[OH_ANSWER_PERSON] = 0;
     }
@@ -505,7 +426,8 @@ static bool beep_heard(struct oh_analysis *s, struct oh_heard *heard) {
 /* Another voice than the greeting's has said a word or two, and waits. */
 static bool picked_up(const struct oh_analysis *s) {
     int length = s->last_active - s->start + 1;
-    if (!s->again || s->speaking || s->quiet != PICK_UP_WAIT || s->utterances > 2 || length < PICK_UP_LEAST || length > PICK_UP_MOST)
+    if (!s->again || !s->sure || s->speaking || s->quiet != PICK_UP_WAIT || s->utterances > 2 || length < PICK_UP_LEAST ||
+        length > PICK_UP_MOST)
         return false;
     float louder = oh_absf(s->level - s->greeting_level);
     float higher = s->greeting_pitch > 0 && s->pitch_n > 4 ? oh_absf(s->pitch - s->greeting_pitch) : 0;
@@ -570,6 +492,7 @@ static int judge(struct oh_analysis *s, struct oh_heard *heard, const oh_answer_
 static void say(struct oh_analysis *s, const struct oh_ear_call *call, int verdict, float p) {
     s->verdict = (uint8_t)verdict;
     s->verdict_at = s->t;
+    s->sure = p >= SURE;
     s->steady = 0;
     s->changes++;
     oh_event e = {.kind = OH_EVENT_ANSWER, .row = 255, .detail = (uint8_t)verdict, .value = (uint32_t)s->t * OH_FRAME_MS};
@@ -605,8 +528,7 @@ void oh_answers_frame(struct oh_answers *a, int group, struct oh_lane *lanes, in
         if (g->lane[i].began)
             continue;
         begin(&g->lane[i], &lanes[i]);
-        for (int u = 0; u < OH_ANSWER_HIDDEN; u++)
-            g->state[u][i] = 0;
+        forget(g, i);
         for (int b = 0; b < OH_ANSWER_BANDS; b++)
             g->band[b][i] = -9.0f;
     }
@@ -624,8 +546,8 @@ void oh_answers_frame(struct oh_answers *a, int group, struct oh_lane *lanes, in
             measure(s, &front, i, g);
     }
     float p[OH_ANSWER_SORTS][OH_LANES];
-    a->kernels->shape(&front, g->speech, g->floor, g->band, g->x);
-    a->kernels->step(a->model, a->first, (const float(*)[OH_LANES])g->x, heard, g->state, p);
+    a->kernels->follow(&front, g->speech, g->floor, heard, g->band, g->x);
+    a->kernels->judge(a->model, (const float(*)[OH_LANES])g->x, p);
     for (int i = 0; i < lanes_used; i++) {
         if (!running[i])
             continue;

@@ -30,6 +30,7 @@ struct oh_analysis {
     uint8_t steady;      /* frames in a row that ask for the same verdict */
     uint8_t wish;        /* that verdict */
     uint8_t changes;     /* verdicts given */
+    uint8_t sure;        /* of the last verdict */
     uint8_t again;       /* hearing began anew after a machine's verdict: somebody may have picked up */
     uint16_t verdict_at;
     uint16_t t;           /* since the answer */
@@ -44,17 +45,18 @@ struct oh_analysis {
     uint8_t speaking, quiet; /* frames without sound */
     uint8_t tick;            /* of the running 0.64 s of the floor */
     uint32_t answered_at;    /* lane time */
-    float floor, least, before, onset_floor;
+    float floor, least, before;
     float level;             /* of speech */
     float mean_n, mean, var; /* of the level of active frames */
     float pitch_n, pitch, pitch_var, pitch_end;
+    float tone, change, change_sq; /* sums: share of tones in loud frames; change of the bands in active ones, and its square */
+    uint16_t loud;
     float greeting_level, greeting_floor, greeting_pitch; /* of the machine; pitch 0 = not known */
     float p[OH_ANSWER_COUNT];
     struct oh_rules rules;
 };
 
 struct oh_answer_group {
-    float state[OH_ANSWER_HIDDEN][OH_LANES];
     float band[OH_ANSWER_BANDS][OH_LANES]; /* of the frame before */
     float speech[OH_LANES], floor[OH_LANES];
     float x[OH_ANSWER_FEATURES][OH_LANES];
@@ -67,7 +69,6 @@ struct oh_answers {
     const struct oh_answer_kernels *kernels;
     const struct oh_answer_model *model;
     struct oh_answer_model *own; /* loaded, NULL = built in */
-    int first;                   /* feature of the frame that the model looks at */
     struct oh_answer_group *groups;
     int count;
 };

@@ -8,24 +8,29 @@
 #include "kernels.h"
 #include "offhook.h"
 
-#define OH_ANSWER_BANDS  16
-#define OH_ANSWER_SHAPE  (OH_ANSWER_BANDS + 4)
-#define OH_ANSWER_HIDDEN 24 /* units of the recurrent layer */
-#define OH_ANSWER_DENSE  24 /* units of the layer above it */
-#define OH_ANSWER_STATS                                                                                                                    \
-    24 /* features below are of the frame, for the recurrent layer; the rest are facts of the call so far, for the upper one */
-#define OH_ANSWER_UPPER (OH_ANSWER_HIDDEN + OH_ANSWER_FEATURES - OH_ANSWER_STATS)
-#define OH_ANSWER_SORTS 5 /* what the network tells apart, enum oh_answer_sort */
+#define OH_ANSWER_BANDS 16
+#define OH_ANSWER_DENSE 32 /* units of the layer in the middle */
+#define OH_ANSWER_SORTS 5  /* what the network tells apart, enum oh_answer_sort */
+
+/* What the network looks at. Of this frame: */
+enum {
+    OH_AT_LEVEL,  /* bels relative to speech */
+    OH_AT_CHANGE, /* of the bands since the frame before, mean of their absolute values in bels */
+    OH_AT_LOUD,   /* 1: a sound, 0: none */
+    OH_AT_TONE,   /* share of the power in one or two sines, of a sound */
+    OH_AT_VOICED, /* how regular the harmonics are, of a sound */
+    OH_AT_PITCH,  /* octaves above the mean of the call */
+    /* of the frames so far, means that forget: of level, change, voiced, tone and pitch, each over the last 0.1 s and the last 0.7 s */
+    OH_AT_MEANS,
+    /* and of the call so far, see measure() */
+    OH_AT_FACTS = OH_AT_MEANS + 10
+};
 
 enum oh_answer_sort { OH_SORT_PERSON, OH_SORT_MACHINE, OH_SORT_IVR, OH_SORT_ANNOUNCEMENT, OH_SORT_OTHER };
 
-/* Weights of a gated recurrent unit (reset, update, new) and two dense layers. Input runs first, output second. */
+/* Weights of two layers. Input runs first, output second. */
 struct oh_answer_model {
-    float wx[OH_ANSWER_STATS][3 * OH_ANSWER_HIDDEN];
-    float wh[OH_ANSWER_HIDDEN][3 * OH_ANSWER_HIDDEN];
-    float bx[3 * OH_ANSWER_HIDDEN];
-    float bh[3 * OH_ANSWER_HIDDEN];
-    float w1[OH_ANSWER_UPPER][OH_ANSWER_DENSE];
+    float w1[OH_ANSWER_FEATURES][OH_ANSWER_DENSE];
     float b1[OH_ANSWER_DENSE];
     float w2[OH_ANSWER_DENSE][OH_ANSWER_SORTS];
     float b2[OH_ANSWER_SORTS];
@@ -48,13 +53,12 @@ struct oh_answer_front {
 
 struct oh_answer_kernels {
     void (*front)(const struct oh_spectrum *two, struct oh_answer_front *out);
-    /* The features of the spectrum's shape (0 to OH_ANSWER_SHAPE - 1): bands and level relative to that of speech, change since the frame
-     * before (band, which becomes this frame's), peakiness. */
-    void (*shape)(const struct oh_answer_front *front, const float *speech, const float *floor, float (*band)[OH_LANES],
-                  float (*x)[OH_LANES]);
-    /* One step; state moves only in lanes whose mask is all ones. first: features before it have no weight. p: probability of each sort. */
-    void (*step)(const struct oh_answer_model *model, int first, const float (*x)[OH_LANES], const int32_t *mask, float (*state)[OH_LANES],
-                 float (*p)[OH_LANES]);
+    /* Level relative to that of speech, change since the frame before (band, which becomes this frame's), and the means in lanes whose mask
+     * is all ones. */
+    void (*follow)(const struct oh_answer_front *front, const float *speech, const float *floor, const int32_t *mask,
+                   float (*band)[OH_LANES], float (*x)[OH_LANES]);
+    /* p: probability of each sort. */
+    void (*judge)(const struct oh_answer_model *model, const float (*x)[OH_LANES], float (*p)[OH_LANES]);
 };
 
 extern const struct oh_answer_kernels oh_answer_base, oh_answer_avx2, oh_answer_avx512;

@@ -79,19 +79,6 @@ INLINE vf power_of_e(vf x) {
     return (vf)((vi)p + shift);
 }
 
-/* Hyperbolic tangent to 3e-4: its continued fraction, cut where it reaches 1. */
-INLINE vf hyperbolic(vf x) {
-    x = clip(x, -4.3f, 4.3f);
-    vf q = x * x;
-    vf above = x * (all(10395.0f) + q * (all(1260.0f) + q * all(21.0f)));
-    return above / (all(10395.0f) + q * (all(4725.0f) + q * (all(210.0f) + q)));
-}
-
-/* 1 / (1 + e^-x) */
-INLINE vf sigmoid(vf x) {
-    return all(0.5f) + all(0.5f) * hyperbolic(all(0.5f) * x);
-}
-
 /* lg powers of the bands, of all of them, and the share of tones. */
 INLINE void powers(const struct oh_spectrum *two, struct oh_answer_front *out, int lane) {
     /* equal widths on the mel scale, 170 to 3470 Hz */
@@ -155,82 +142,47 @@ static void front(const struct oh_spectrum *two, struct oh_answer_front *out) {
     }
 }
 
-static void shape(const struct oh_answer_front *f, const float *speech, const float *floor, float (*band)[OH_LANES], float (*x)[OH_LANES]) {
+static void follow(const struct oh_answer_front *f, const float *speech, const float *floor, const int32_t *mask, float (*band)[OH_LANES],
+                   float (*x)[OH_LANES]) {
+    static const int meant[] = {OH_AT_LEVEL, OH_AT_CHANGE, OH_AT_VOICED, OH_AT_TONE, OH_AT_PITCH};
     for (int lane = 0; lane < OH_LANES; lane += OH_VEC) {
-        vf of_speech = load(speech + lane), least = load(floor + lane) - all(1.2f), level = load(f->level + lane);
-        vf flux = all(0), mean = all(0);
+        vf least = load(floor + lane) - all(1.2f), change = all(0);
         for (int b = 0; b < OH_ANSWER_BANDS; b++) {
             vf now = load(f->band[b] + lane);
-            mean += now;
-            vf change = larger(now, least) - larger(load(band[b] + lane), least);
-            flux += larger(change, -change);
+            vf step = larger(now, least) - larger(load(band[b] + lane), least);
+            change += larger(step, -step);
             store(band[b] + lane, now);
-            store(x[b] + lane, clip(now - of_speech, -4.0f, 1.0f));
         }
-        int k = OH_ANSWER_BANDS;
-        store(x[k++] + lane, clip(level - of_speech, -4.0f, 1.0f));
-        store(x[k++] + lane, clip(level - load(floor + lane), 0.0f, 5.0f));
-        store(x[k++] + lane, clip(flux * all(1.0f / OH_ANSWER_BANDS), 0.0f, 2.0f));
-        store(x[k++] + lane, clip(mean * all(1.0f / OH_ANSWER_BANDS) - level, -3.0f, 1.0f));
-    }
-}
-
-enum { H = OH_ANSWER_HIDDEN, BLOCK = 8 };
-
-/* BLOCK sums of inputs by weights; w points at the first weight of the first input, stride apart for the next one. */
-INLINE void sums(const float (*x)[OH_LANES], int inputs, const float *w, int stride, int lane, vf sum[BLOCK]) {
-    for (int i = 0; i < inputs; i++) {
-        vf in = load(x[i] + lane);
-#pragma GCC unroll 8
-        for (int j = 0; j < BLOCK; j++)
-            sum[j] += in * all(w[i * stride + j]);
-    }
-}
-
-INLINE void biases(const float *b, vf sum[BLOCK]) {
-#pragma GCC unroll 8
-    for (int j = 0; j < BLOCK; j++)
-        sum[j] = all(b[j]);
-}
-
-static void step(const struct oh_answer_model *m, int first, const float (*x)[OH_LANES], const int32_t *mask, float (*state)[OH_LANES],
-                 float (*p)[OH_LANES]) {
-    float next[OH_ANSWER_UPPER][OH_LANES], dense[OH_ANSWER_DENSE][OH_LANES];
-    for (int lane = 0; lane < OH_LANES; lane += OH_VEC) {
-        for (int u = 0; u < H; u += BLOCK) {
-            vf reset[BLOCK], update[BLOCK], fresh[BLOCK], past[BLOCK], more[BLOCK];
-            biases(m->bx + u, reset);
-            biases(m->bh + u, more);
-            sums(x + first, OH_ANSWER_STATS - first, &m->wx[first][u], 3 * H, lane, reset);
-            sums((const float(*)[OH_LANES])state, H, &m->wh[0][u], 3 * H, lane, more);
-            for (int j = 0; j < BLOCK; j++)
-                reset[j] = sigmoid(reset[j] + more[j]);
-            biases(m->bx + H + u, update);
-            biases(m->bh + H + u, more);
-            sums(x + first, OH_ANSWER_STATS - first, &m->wx[first][H + u], 3 * H, lane, update);
-            sums((const float(*)[OH_LANES])state, H, &m->wh[0][H + u], 3 * H, lane, more);
-            for (int j = 0; j < BLOCK; j++)
-                update[j] = sigmoid(update[j] + more[j]);
-            biases(m->bx + 2 * H + u, fresh);
-            biases(m->bh + 2 * H + u, past);
-            sums(x + first, OH_ANSWER_STATS - first, &m->wx[first][2 * H + u], 3 * H, lane, fresh);
-            sums((const float(*)[OH_LANES])state, H, &m->wh[0][2 * H + u], 3 * H, lane, past);
-            for (int j = 0; j < BLOCK; j++) {
-                vf n = hyperbolic(fresh[j] + reset[j] * past[j]);
-                vf old = load(state[u + j] + lane);
-                store(next[u + j] + lane, n + update[j] * (old - n));
-            }
-        }
+        store(x[OH_AT_CHANGE] + lane, clip(change * all(1.0f / OH_ANSWER_BANDS), 0.0f, 2.0f));
+        vf loud = load(x[OH_AT_LOUD] + lane);
+        vf level = clip(load(f->level + lane) - load(speech + lane), -4.0f, 1.0f);
+        store(x[OH_AT_LEVEL] + lane, level * loud - all(3.0f) * (all(1.0f) - loud));
         vi moves;
         memcpy(&moves, mask + lane, sizeof moves);
-        for (int u = 0; u < H; u++)
-            store(state[u] + lane, pick(moves, load(next[u] + lane), load(state[u] + lane)));
-        for (int i = H; i < OH_ANSWER_UPPER; i++)
-            store(next[i] + lane, load(x[OH_ANSWER_STATS + i - H] + lane));
+        for (int i = 0; i < 5; i++) {
+            vf now = load(x[meant[i]] + lane);
+            float *slow = x[OH_AT_MEANS + 2 * i + 1] + lane, *quick = x[OH_AT_MEANS + 2 * i] + lane;
+            store(quick, pick(moves, load(quick) + all(0.15f) * (now - load(quick)), load(quick)));
+            store(slow, pick(moves, load(slow) + all(0.03f) * (now - load(slow)), load(slow)));
+        }
+    }
+}
+
+static void judge(const struct oh_answer_model *m, const float (*x)[OH_LANES], float (*p)[OH_LANES]) {
+    enum { BLOCK = 8 };
+    float dense[OH_ANSWER_DENSE][OH_LANES];
+    for (int lane = 0; lane < OH_LANES; lane += OH_VEC) {
         for (int u = 0; u < OH_ANSWER_DENSE; u += BLOCK) {
             vf sum[BLOCK];
-            biases(m->b1 + u, sum);
-            sums((const float(*)[OH_LANES])next, OH_ANSWER_UPPER, &m->w1[0][u], OH_ANSWER_DENSE, lane, sum);
+#pragma GCC unroll 8
+            for (int j = 0; j < BLOCK; j++)
+                sum[j] = all(m->b1[u + j]);
+            for (int i = 0; i < OH_ANSWER_FEATURES; i++) {
+                vf in = load(x[i] + lane);
+#pragma GCC unroll 8
+                for (int j = 0; j < BLOCK; j++)
+                    sum[j] += in * all(m->w1[i][u + j]);
+            }
             for (int j = 0; j < BLOCK; j++)
                 store(dense[u + j] + lane, larger(sum[j], all(0)));
         }
@@ -253,4 +205,4 @@ static void step(const struct oh_answer_model *m, int first, const float (*x)[OH
     }
 }
 
-const struct oh_answer_kernels OH_ANSWER_KERNELS = {.front = front, .shape = shape, .step = step};
+const struct oh_answer_kernels OH_ANSWER_KERNELS = {.front = front, .follow = follow, .judge = judge};

@@ -238,7 +238,7 @@ static void damaged_models_are_refused_and_sound_ones_used(void) {
     static uint8_t file[20 + 4 * OH_ANSWER_WEIGHTS + 1];
     size_t size = sizeof file - 1;
     memcpy(file, "OHANSWER", 8);
-    put(file + 8, 1);
+    put(file + 8, 2);
     put(file + 12, OH_ANSWER_WEIGHTS);
     memcpy(file + 20, &oh_answer_model, sizeof oh_answer_model); /* the test runs on little-endian machines */
     uint32_t sum = 2166136261u;

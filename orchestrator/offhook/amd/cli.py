@@ -91,9 +91,8 @@ def train(
         int, typer.Option(min=0, max=10, help="Parts held back in turn, by source and voice; 0 trains without calibration.")
     ] = 3,
     calls: Annotated[int, typer.Option(min=200, max=1_000_000, help="Made-up calls to learn from.")] = 8000,
-    epochs: Annotated[int, typer.Option(min=1, max=1000, help="Times through them.")] = 8,
+    epochs: Annotated[int, typer.Option(min=1, max=1000, help="Times through them.")] = 16,
     seed: Annotated[int, typer.Option(help="Same seed and recordings, same model.")] = 1,
-    timbre: Annotated[bool, typer.Option("--timbre", help="Learn the sound of lines and rooms too; only with very many sources.")] = False,
     table: Annotated[Path | None, typer.Option("--table", help="Write the C table of the built-in model too.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -103,7 +102,7 @@ def train(
     from offhook.amd import train as training
 
     clips = _clips(manifests)
-    settings = training.Settings(calls=calls, epochs=epochs, timbre=timbre, seed=seed)
+    settings = training.Settings(calls=calls, epochs=epochs, seed=seed)
     try:
         trained = training.train(clips, settings, parts, remark)
     except (RuntimeError, ValueError) as wrong:

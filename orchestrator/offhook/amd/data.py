@@ -33,6 +33,11 @@ SHARES = np.array([0.5, 0.23, 0.07, 0.07, 0.13])
 """Of the classes among the calls; half are people."""
 SYNTHETIC = 0.4
 """Share of synthetic speech in every class."""
+CUT = 0.6
+"""Of people's recordings longer than a greeting (:data:`GREETING`), so many are cut to one: orders and texts are not how a call begins."""
+GREETING = int(1.4 * RATE)
+TALKS_ON = 0.35
+"""Of the people who begin with a word or two."""
 AUTOMATIC = frozenset({"machine", "ivr", "announcement"})
 
 Audio = NDArray[np.float32]
@@ -324,6 +329,15 @@ def _later(clip: Clip, rng: np.random.Generator) -> Audio:
     return np.asarray(x / max(_speech_rms(x), 1e-5), np.float32)
 
 
+def _cut(x: Audio, rng: np.random.Generator) -> Audio:
+    """A greeting's length of it: up to the quietest moment between 0.4 and 1.4 s, or some earlier dip."""
+    least, most = int(0.4 * RATE) // FRAME, GREETING // FRAME
+    blocks = x[: most * FRAME].reshape(-1, FRAME)
+    power = _smooth(np.mean(blocks * blocks, axis=1).astype(np.float32), 3)[least:]
+    dips = np.flatnonzero(power <= np.quantile(power, 0.15))
+    return x[: (least + int(rng.choice(dips))) * FRAME]
+
+
 def machine_sound(n: int, rng: np.random.Generator) -> Audio:
     """What no voice makes: tones in cadence, beeps, keys, melodies, clicks, bursts of noise, or nothing; *n* samples."""
     t = np.arange(n) / RATE
@@ -384,7 +398,7 @@ class CallMaker:
         for clip in clips:
             synthetic = clip.source.startswith("tts:")
             pools.setdefault((clip.sort, synthetic, clip.voice if synthetic else clip.source), []).append(clip)
-            self._same.setdefault((clip.group, clip.label), []).append(clip)
+            self._same.setdefault((clip.voice, clip.label), []).append(clip)
         self._pools: dict[tuple[int, bool], list[list[Clip]]] = {}
         for (sort, synthetic, _), pool in pools.items():
             self._pools.setdefault((sort, synthetic), []).append(pool)
@@ -459,9 +473,11 @@ class CallMaker:
         """What the one who answers says, and how long the greeting is."""
         x = _fresh(clip, rng)
         if clip.sort == 0:
-            others = self._same[clip.group, clip.label]
-            if len(x) < 1.2 * RATE and rng.random() < 0.25:  # says more than one thing, or talks on
-                close = rng.random() < 0.6
+            others = [clip] if "crowd" in clip.voice else self._same[clip.voice, clip.label]
+            if len(x) > GREETING and rng.random() < CUT:
+                x = _cut(x, rng)
+            if len(x) < 1.2 * RATE and rng.random() < TALKS_ON:  # says more than one thing, or talks on
+                close = rng.random() < 0.7
                 for _ in range(int(rng.integers(2, 7)) if close else int(rng.integers(1, 4))):
                     gap = _gap(0.0, 0.12, rng) if close else _gap(0.1, 0.5, rng)
                     x = np.concatenate([x, gap, _fresh(others[int(rng.integers(len(others)))], rng)])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.amd.model import HIDDEN, SORTS, STATS, Weights
+from offhook.amd.model import Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +41,6 @@ class Examples:
 
 
 def run(weights: Weights, x: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    """The network in numpy, for calibration: logits of shape (calls, frames, sorts)."""
-    calls, frames, _ = x.shape
-    state = np.zeros((calls, HIDDEN), np.float32)
-    out = np.empty((calls, frames, len(SORTS)), np.float32)
-    for t in range(frames):
-        now = x[:, t].astype(np.float32)
-        a = now[:, :STATS] @ weights["wx"] + weights["bx"]
-        b = state @ weights["wh"] + weights["bh"]
-        reset, update = (1 / (1 + np.exp(-np.clip(a[:, i : i + HIDDEN] + b[:, i : i + HIDDEN], -30, 30))) for i in (0, HIDDEN))
-        fresh = np.tanh(a[:, 2 * HIDDEN :] + reset * b[:, 2 * HIDDEN :])
-        state = fresh + update * (state - fresh)
-        dense = np.maximum(np.concatenate([state, now[:, STATS:]], 1) @ weights["w1"] + weights["b1"], 0)
-        out[:, t] = dense @ weights["w2"] + weights["b2"]
-    return out
+    """The network in numpy, for calibration: logits of shape (..., sorts) from features of shape (..., features)."""
+    dense = np.maximum(x.astype(np.float32) @ weights["w1"] + weights["b1"], 0)
+    return np.asarray(dense @ weights["w2"] + weights["b2"], np.float32)

@@ -11,29 +11,22 @@ from numpy.typing import NDArray
 
 from offhook_core.answer import FEATURES
 
-HIDDEN = 24
-DENSE = 24
-STATS = 24
-"""Features below are of the frame, for the recurrent layer; the rest are facts of the call so far, for the upper one."""
-TIMBRE = (*range(16), 34, 35, 38)
-"""Features that tell a microphone, a room or a recording studio: bands, depth and step of the floor, spread of the level."""
+DENSE = 32
+ACTIVE = 22
+"""Feature: seconds of sound so far."""
 SORTS = ("person", "machine", "ivr", "announcement", "other")
 """What the model tells apart, in the order of its outputs."""
 SHAPES = {
-    "wx": (STATS, 3 * HIDDEN),
-    "wh": (HIDDEN, 3 * HIDDEN),
-    "bx": (3 * HIDDEN,),
-    "bh": (3 * HIDDEN,),
-    "w1": (HIDDEN + FEATURES - STATS, DENSE),
+    "w1": (FEATURES, DENSE),
     "b1": (DENSE,),
     "w2": (DENSE, len(SORTS)),
     "b2": (len(SORTS),),
     "odds": (3,),
 }
-"""Arrays in file order; input first, output second; gates in the order reset, update, new."""
+"""Arrays in file order; input first, output second."""
 
 _MAGIC = b"OHANSWER"
-_VERSION = 1
+_VERSION = 2
 
 Weights = Mapping[str, NDArray[np.float32]]
 
