@@ -73,6 +73,9 @@ def test_a_verdict_alone_has_its_own_probability_and_the_models_other_opinion_lo
     assert doubted.disposition is D.PERSON  # the call was treated so
     assert doubted.p < sure.p - 0.05
     assert doubted.runner_up is D.MACHINE
+    agreed = fuse(facts(answered=True, verdict=D.PERSON, verdict_p=0.93, core=(D.PERSON, 0.9)))
+    assert sure.p < agreed.p < 0.99  # both heard the same sound
+    assert fuse(facts(answered=True, verdict=D.PERSON, verdict_p=0.93, core=(D.PERSON, 0.93))) == sure  # the verdict was the core's own
     overruled = fuse(facts(answered=True, verdict=D.PERSON, verdict_p=0.5, core=(D.MACHINE, 0.999)))
     assert (overruled.disposition, overruled.guard, overruled.runner_up) == (D.PERSON, "acted_upon", D.MACHINE)
 
@@ -122,7 +125,7 @@ def test_sign_names_are_unique_and_fit_the_record() -> None:
 
 
 def test_every_disposition_but_the_journals_own_can_be_reached() -> None:
-    weighed = {*START_BEFORE, *START_AFTER, D.CANCELLED, D.SUSPECT_VACANT, D.NOT_DIALLED, D.ABANDONED}
+    weighed = {*START_BEFORE, *START_AFTER, D.ANSWERED, D.CANCELLED, D.SUSPECT_VACANT, D.NOT_DIALLED, D.ABANDONED}
     assert weighed == set(D) - {D.UNKNOWN}
 
 

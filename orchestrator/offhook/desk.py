@@ -18,6 +18,7 @@ from offhook.clock import Clock, in_thread, loop_clock
 from offhook.contacts.desk import ContactDesk
 from offhook.errors import CampaignError, OffhookError
 from offhook.importing import ListDesk
+from offhook.labels import Label, NewLabel, add_label
 from offhook.messages import (
     CallRecord,
     CampaignSpec,
@@ -168,6 +169,10 @@ class Desk(ContactDesk, ListDesk):
         if found is None:
             raise OffhookError(f"no call '{call_id}'")
         return found
+
+    async def label(self, label: NewLabel) -> Label:
+        """Store what a call really was. OffhookError when there is no such call."""
+        return await add_label(self.store, label, self.clock.now())
 
     async def reconcile(self) -> Reconciliation:
         """Check that the books add up."""

@@ -11,7 +11,7 @@ from functools import cache
 from importlib import metadata
 from typing import Any
 
-from offhook.fusion import GUARDS, Result
+from offhook.fusion import AFTER, BEFORE, GUARDS, Result
 from offhook.messages import CallFact, CampaignSpec
 from offhook.prompts import Prompt
 from offhook_core import Event as Sound
@@ -20,18 +20,20 @@ from offhook_core import isa
 version = cache(metadata.version)
 MAX_FACTS = 250
 """Lines kept of one call, its result not counted."""
+_WORDS = {**GUARDS, **{row.name: row.what for row in (*BEFORE, *AFTER)}}  # not stored with every call
 
 
 def in_force(hearing: str, campaign: CampaignSpec, prompt: Prompt | None, message: Prompt | None) -> str:
     """The settings that made the result, as ``key=value`` words: those of the node, then the campaign's that are not the defaults.
 
-    ``offhook replay`` reads them; ``prompt`` and ``message`` are lengths in ms.
+    ``offhook replay`` reads them; ``prompt`` and ``message`` are lengths in ms, ``keys`` those that mean something.
     """
     words = [f"offhook={version('offhook')}", f"isa={isa()}", *hearing.split()]
     for name, value in campaign.answer.model_dump(mode="json", exclude_defaults=True).items():
         words += [f"answer.{name}.{key}={one}" for key, one in value.items()] if isinstance(value, dict) else [f"answer.{name}={value}"]
     times = {name: getattr(campaign, name) for name in ("ring_timeout_s", "max_call_s", "prompt_plays", "dtmf_wait_ms")}
     words += [f"{name}={value:g}" for name, value in times.items() if value != CampaignSpec.model_fields[name].default]
+    words += [f"keys={''.join(campaign.dtmf)}"] if campaign.dtmf else []
     words += [f"{name}={one.duration_ms}" for name, one in (("prompt", prompt), ("message", message)) if one is not None]
     return " ".join(words)
 
@@ -95,7 +97,7 @@ def packed(fact: CallFact) -> list[Any]:
         fact.t_ms,
         fact.kind,
         fact.name,
-        fact.detail,
+        "" if fact.detail == _WORDS.get(fact.name) else fact.detail,
         fact.value,
         fact.level_dbm0,
         fact.confidence,
@@ -116,7 +118,7 @@ def unpacked(line: Sequence[Any]) -> CallFact:
         t_ms=t_ms,
         kind=kind,
         name=name,
-        detail=detail,
+        detail=detail or (_WORDS.get(name, "") if kind in ("sign", "guard") else ""),
         value=value,
         level_dbm0=level,
         confidence=confidence,

@@ -190,7 +190,7 @@ BEFORE: tuple[Sign, ...] = (
     Sign("digits_missing", S.NUMBER, "digits are missing by the numbering plan", {D.FAILED: 25}, lambda f: f.digits is Digits.MISSING),
     Sign("not_in_plan", S.NUMBER, "in no range of the numbering plan", {D.VACANT: 10}, lambda f: f.digits is Digits.NOT_IN_PLAN),
     Sign("vacant_before", S.HISTORY, "an earlier call had a sign of a vacant number", {D.VACANT: 10}, lambda f: f.earlier_vacant > 0),
-    Sign("reached_before", S.HISTORY, "an earlier call was answered", {D.VACANT: -20}, lambda f: f.earlier_reached > 0),
+    Sign("reached_before", S.HISTORY, "an earlier call was answered", {D.VACANT: -8}, lambda f: f.earlier_reached > 0),
 )
 """Signs of a call that was not answered."""
 
@@ -200,43 +200,43 @@ AFTER: tuple[Sign, ...] = (
         "false_vacant",
         S.ANNOUNCEMENT,
         "known announcement after the answer: vacant",
-        {D.VACANT: 24},
+        {D.VACANT: 30},
         lambda f: _prompt(f, D.SUSPECT_VACANT),
     ),
-    Sign("false_busy", S.ANNOUNCEMENT, "known announcement after the answer: busy", {D.BUSY: 24}, lambda f: _prompt(f, D.BUSY)),
+    Sign("false_busy", S.ANNOUNCEMENT, "known announcement after the answer: busy", {D.BUSY: 30}, lambda f: _prompt(f, D.BUSY)),
     Sign(
         "false_rejected",
         S.ANNOUNCEMENT,
         "known announcement after the answer: rejected",
-        {D.REJECTED: 24},
+        {D.REJECTED: 30},
         lambda f: _prompt(f, D.REJECTED),
     ),
     Sign(
         "false_unreachable",
         S.ANNOUNCEMENT,
         "known announcement after the answer: unreachable",
-        {D.UNREACHABLE: 24},
+        {D.UNREACHABLE: 30},
         lambda f: _prompt(f, D.UNREACHABLE),
     ),
     Sign(
         "false_no_answer",
         S.ANNOUNCEMENT,
         "known announcement after the answer: no answer",
-        {D.NO_ANSWER: 24},
+        {D.NO_ANSWER: 30},
         lambda f: _prompt(f, D.NO_ANSWER),
     ),
     Sign(
         "false_congestion",
         S.ANNOUNCEMENT,
         "known announcement after the answer: network busy",
-        {D.CONGESTION: 24},
+        {D.CONGESTION: 30},
         lambda f: _prompt(f, D.CONGESTION),
     ),
     Sign(
         "false_failed",
         S.ANNOUNCEMENT,
         "known announcement after the answer: line fault ...",
-        {D.FAILED: 24},
+        {D.FAILED: 30},
         lambda f: _prompt(f, D.FAILED),
     ),
 )
@@ -253,12 +253,11 @@ START_BEFORE: Mapping[Disposition, int] = {
 }
 """Where an unanswered call begins, dB. Without any sign it has failed."""
 START_AFTER: Mapping[Disposition, int] = {
-    D.ANSWERED: 0,
-    D.PERSON: -10,
-    D.MACHINE: -10,
-    D.IVR: -10,
-    D.FAX: -10,
+    D.PERSON: 0,
+    D.MACHINE: 0,
+    D.IVR: -6,
     D.ANSWERED_SILENT: -10,
+    D.FAX: -12,
     D.BUSY: -14,
     D.REJECTED: -14,
     D.UNREACHABLE: -14,
@@ -268,8 +267,8 @@ START_AFTER: Mapping[Disposition, int] = {
     D.VACANT: -14,
 }
 """Where an answered one begins, dB."""
-VERDICT_DB = 11.5
-"""Added to the log odds of the answer's verdict: alone, it then gives its own probability over :data:`START_AFTER`."""
+NO_VERDICT_DB = 6
+"""Where ``answered`` begins: that nothing more can be said, while the answer analysis has no verdict."""
 
 GUARDS: Mapping[str, str] = {
     "driver_refused": "the driver did not take the call: not dialled, whatever else is known",
@@ -336,6 +335,8 @@ def fuse(f: Facts) -> Result:
     score: dict[Disposition, float] = dict(START_AFTER if f.answered else START_BEFORE)
     if f.ended is Ended.CANCELLED and not f.answered:
         score[D.CANCELLED] = 0
+    if f.answered and f.verdict is None:
+        score[D.ANSWERED] = NO_VERDICT_DB
     for row in found:
         for result, db in row.says.items():
             score[result] += db
@@ -366,17 +367,21 @@ def _answer_signs(f: Facts) -> list[Sign]:
     """The answer analysis's own signs, whose weights are its probabilities."""
     signs: list[Sign] = []
     if f.verdict is not None and f.verdict in START_AFTER:
-        signs.append(_weighed("answer_" + f.verdict.value, "verdict of the answer analysis", f.verdict, f.verdict_p, VERDICT_DB))
-    if f.core is not None and f.core[0] in START_AFTER:
+        odds = {result: 10 ** (db / 10) for result, db in START_AFTER.items()}
+        alone = 10 * math.log10((sum(odds.values()) - odds[f.verdict]) / odds[f.verdict])
+        signs.append(_weighed("answer_" + f.verdict.value, "verdict of the answer analysis", f.verdict, f.verdict_p, 1.0, alone))
+    if f.core is not None and f.core[0] in START_AFTER and f.core != (f.verdict, f.verdict_p):
         result, p = f.core
-        if result is not f.verdict:  # where both say the same the verdict has its probability already
-            signs.append(_weighed("model_" + result.value, "the core's model, not sure enough to decide", result, p, 0.0))
+        same = result is f.verdict  # both heard the same sound, so they are worth less than two
+        what = "the core's model says the same" if same else "the core's model, not sure enough to decide"
+        signs.append(_weighed("model_" + result.value, what, result, p, 0.5 if same else 1.0, 0.0))
     return signs
 
 
-def _weighed(name: str, what: str, result: Disposition, p: float, more: float) -> Sign:
+def _weighed(name: str, what: str, result: Disposition, p: float, worth: float, more: float) -> Sign:
     p = min(max(p, 0.01), 0.999)
-    return Sign(name, Source.ANSWER, f"{what}, probability {p:.2f}", {result: round(10 * math.log10(p / (1 - p)) + more)}, lambda f: True)
+    db = round(worth * 10 * math.log10(p / (1 - p)) + more)
+    return Sign(name, Source.ANSWER, f"{what}, probability {p:.2f}", {result: db}, lambda f: True)
 
 
 def _vacant_is_proved(f: Facts, found: list[Sign]) -> bool:
@@ -403,11 +408,20 @@ def markdown() -> str:
     """The tables for ``docs/results.md``; a test keeps the page equal to them."""
     lines: list[str] = []
     for title, rows, start in (("Not answered", BEFORE, START_BEFORE), ("Answered", AFTER, START_AFTER)):
-        lines += [f"### {title}", "", f"Begins with {_weights(start)}.", "", "| sign | source | what | weights, dB |", "|---|---|---|---|"]
+        more = f", and with answered {NO_VERDICT_DB:+d} while there is no verdict" if rows is AFTER else ""
+        lines += [
+            f"### {title}",
+            "",
+            f"Begins with {_weights(start)}{more}.",
+            "",
+            "| sign | source | what | weights, dB |",
+            "|---|---|---|---|",
+        ]
         lines += [f"| `{row.name}` | {row.source} | {row.what} | {_weights(row.says)} |" for row in rows]
         if rows is AFTER:
-            lines.append("| `answer_*` | answer | verdict of the answer analysis | log odds of its probability + 11.5 |")
-            lines.append("| `model_*` | answer | the core's model, not sure enough to decide | log odds of its probability |")
+            lines.append("| `answer_*` | answer | verdict of the answer analysis | alone it has its own probability |")
+            lines.append("| `model_*` | answer | the core's model says something else | log odds of its probability |")
+            lines.append("| `model_*` | answer | the core's model says the same | half of that |")
         lines.append("")
     lines += ["### Guards", "", "| guard | |", "|---|---|", *(f"| `{name}` | {text} |" for name, text in GUARDS.items())]
     return "\n".join(lines) + "\n"

@@ -34,7 +34,7 @@ LONGEST_S = 3 * 3600.0
 """No call lasts longer, ringing and all: one that does is a fault of ours."""
 PROMPT_MS = 5000
 """Length of the prompt of a plain recording's call."""
-_NOT_SETTINGS = frozenset({"offhook", "isa", "library", "plan", "prompt", "message"})
+_NOT_SETTINGS = frozenset({"offhook", "isa", "library", "plan", "prompt", "message", "keys"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +143,9 @@ def judge(kept: Kept, heard: Heard, given: Given, cause: int = Cause.NORMAL_CLEA
         offset_ms = kept.marks.first * 20
         for t_ms, signal in _signals(kept, offset_ms, cause):
             loop.call_at(t_ms / 1000, _tell, call, signal, t_ms)
+        for fact in kept.evidence:
+            if fact.kind == "did" and fact.name == "cancel":
+                loop.call_at(max(0, fact.t_ms - offset_ms) / 1000, call.cancel, fact.detail)
         for frame, pairs in itertools.groupby(zip(heard.frames, heard.events, strict=True), key=lambda pair: pair[0]):
             loop.call_at((frame + 1) * FRAME_S, _hear_all, call, [event for _, event in pairs])
         async with asyncio.timeout(LONGEST_S):

@@ -9,6 +9,7 @@ from typing import Protocol
 from offhook.agent_messages import AgentLevel, AgentShown
 from offhook.contacts.model import Contact, ContactIn, Listed, ListEntry, PolicyShown, Refusal, Suppressed, Suppression, TakeOff, Whom
 from offhook.contacts.policy import ContactPolicy
+from offhook.labels import Label, NewLabel
 from offhook.messages import (
     CallRecord,
     CampaignSpec,
@@ -147,6 +148,9 @@ class Service(Persons, Protocol):
 
     async def call(self, call_id: str) -> CallRecord:
         """One call with its evidence."""
+
+    async def label(self, label: NewLabel) -> Label:
+        """Store what a call really was, as an agent or another program says."""
 
     async def reconcile(self) -> Reconciliation:
         """Check that the books add up."""

@@ -10,7 +10,7 @@ import typer
 from offhook import __version__
 from offhook.amd.cli import app as amd
 from offhook.announce.cli import app as announce
-from offhook.cli import analyze, bench, campaign, contacts, ctl, demo, doctor, route, rules, run, simulate, tones
+from offhook.cli import analyze, bench, campaign, contacts, ctl, demo, doctor, labels, replay, route, rules, run, simulate, tones, why
 from offhook.cli.output import CommandError, Exit, fail, quiet_broken_pipe, want_json
 
 app = typer.Typer(
@@ -30,10 +30,13 @@ app.add_typer(contacts.policy, name="policy")
 app.command()(contacts.suppress)
 app.command()(contacts.history)
 app.command()(analyze.analyze)
+app.command()(why.why)
+app.command()(replay.replay)
 app.command()(ctl.ctl)
 app.add_typer(tones.app, name="tones")
 app.add_typer(rules.app, name="rules")
 app.add_typer(announce, name="announce")
+amd.add_typer(labels.app, name="labels")
 app.add_typer(amd, name="amd")
 app.command()(route.route)
 app.command()(doctor.doctor)

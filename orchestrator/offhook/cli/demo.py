@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import csv
 import datetime as dt
+import json
 import random
 import resource
 import shutil
@@ -74,14 +75,18 @@ def demo(
         bool, typer.Option("--realtime/--virtual", help="Follow the clock, or run as fast as can be heard (without MQTT).")
     ] = True,
     control: Annotated[bool, typer.Option("--control/--no-control", help="Steer over MQTT with a broker of our own.")] = True,
-    keep: Annotated[Path | None, typer.Option(help="Keep database and list in this folder.", show_default=False)] = None,
+    keep: Annotated[
+        Path | None, typer.Option(help="Keep database, list and the calls' audio in this folder.", show_default=False)
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Dial a made-up list on a software card with 240 channels, hear every call, and show what came of it."""
     want_json(as_json)
     people = _scenario(scenario)
     with _folder(keep) as folder:
-        settings = _settings(folder, scenario, people, spans, seed, realtime, control and realtime)
+        settings = _settings(folder, scenario, people, spans, seed, realtime, control and realtime, keep is not None)
+        if keep is not None:
+            _write_config(folder, settings)
         leads = _write_list(folder / "numbers.csv", people, round(seconds * CALLS_PER_SECOND * 1.2) + 30 * spans, seed or people.seed)
         job = Job(settings, folder, keep is None, seconds, leads, show=realtime and not as_json)
         with logging_as(settings.log, quiet=True):
@@ -130,7 +135,9 @@ def _folder(keep: Path | None) -> Any:
     yield keep.absolute()
 
 
-def _settings(folder: Path, scenario: str, people: Scenario, spans: int, seed: int | None, realtime: bool, control: bool) -> Settings:
+def _settings(
+    folder: Path, scenario: str, people: Scenario, spans: int, seed: int | None, realtime: bool, control: bool, keep: bool
+) -> Settings:
     from offhook.config import Settings
 
     is_file = scenario.endswith(".toml") or "/" in scenario
@@ -139,7 +146,9 @@ def _settings(folder: Path, scenario: str, people: Scenario, spans: int, seed: i
             "node": {"name": "demo", "data_dir": folder},
             "database": {"durable": realtime},
             "control": {"mode": "embedded" if control else "off"},
-            "core": {"plan": people.plan, "fifo": 10},  # where the system allows it, so that a busy machine does not make ticks late
+            # fifo: where the system allows it, so that a busy machine does not make ticks late
+            "core": {"plan": people.plan, "fifo": 10, **({"capture_s": 60} if keep else {})},
+            "recordings": {"keep": "all" if keep else "none"},  # nobody real is heard
             "driver": {
                 "name": "simulator",
                 "scenario": str(Path(scenario).absolute()) if is_file else scenario,
@@ -151,6 +160,18 @@ def _settings(folder: Path, scenario: str, people: Scenario, spans: int, seed: i
             "log": {"level": "warning"},
         }
     )
+
+
+def _write_config(folder: Path, settings: Settings) -> None:
+    """So that ``offhook why last -c FOLDER/offhook.toml`` finds the calls."""
+    lines = (
+        "[node]",
+        f'name = "{settings.node.name}"',
+        f"data_dir = {json.dumps(str(folder))}",
+        "[dial]",
+        f'region = "{settings.dial.region}"',
+    )
+    (folder / "offhook.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _region(people: Scenario) -> str:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field, TypeAdapter, model_validator
 
 from offhook.control import agent_verbs, contact_verbs
 from offhook.errors import CampaignError, ListError
+from offhook.labels import Label, NewLabel
 from offhook.messages import (
     Asked,
     CallRecord,
@@ -258,6 +259,10 @@ async def _call(node: Service, which: OneCall) -> CallRecord:
     return await node.call(which.id)
 
 
+async def _label(node: Service, label: NewLabel) -> Label:
+    return await node.label(label)
+
+
 async def _reconcile(node: Service, _: NoArguments) -> Reconciliation:
     return await node.reconcile()
 
@@ -302,6 +307,7 @@ VERBS: dict[str, Verb] = {
         Verb("calls", "The latest calls, newest first, without evidence.", ListCalls, list[CallRecord], False, _calls),
         Verb("call", "One call with its evidence.", OneCall, CallRecord, False, _call),
         *(Verb(*row) for row in (*agent_verbs.ROWS, *contact_verbs.ROWS)),
+        Verb("label", "Say what a call really was: a wrong verdict becomes a recording to train with.", NewLabel, Label, True, _label),
         Verb("reconcile", "Check that the books add up.", NoArguments, Reconciliation, False, _reconcile),
         Verb("shutdown", "End the node in good order.", Shutdown, Accepted, True, _shutdown),
         Verb("help", "All verbs with the schema of their arguments.", NoArguments, list[VerbHelp], False, _help),
