@@ -27,6 +27,9 @@ struct group {
     uint32_t busy, tracking; /* lanes on which a detector is in the middle of something */
 };
 
+/* Octets of a line of the cache; lines of a lane that every hop touches which follows a tone; groups that no longer fit the second cache. */
+enum { LINE = 64, HOT = 6, MANY = 64, AHEAD = OH_LANES * (1 + HOT) + sizeof(struct group) / LINE };
+
 struct oh_ear {
     int channels, groups, law, layout;
     size_t sample_bytes;
@@ -434,23 +437,21 @@ static uint32_t due(const struct group *group, const struct oh_seen *s) {
            s->one_way | s->line;
 }
 
-/* With thousands of channels nothing is in the cache any more: bring the next group in while this one is worked on. */
-static void fetch(const struct oh_ear *ear, int number, const uint8_t *rx) {
-    const size_t line = 64, frame = (size_t)OH_FRAME_SAMPLES * OH_LANES * ear->sample_bytes;
-    if (ear->layout == OH_LAYOUT_CHANNEL && (number + 1) * OH_LANES <= ear->channels)
-        for (size_t i = 0; i < frame; i += line)
-            __builtin_prefetch(rx + (size_t)number * frame + i);
-    const uint8_t *old = frame_rows(ear, number, ear->frames + OH_RING_FRAMES - 1);
-    for (size_t i = 0; i < frame; i += line)
-        __builtin_prefetch(old + i);
-    const uint8_t *rows = frame_rows(ear, number, ear->frames);
-    for (size_t i = 0; i < frame; i += line)
-        __builtin_prefetch(rows + i, 1);
-    const uint8_t *watch = (const uint8_t *)&ear->watched[number];
-    for (size_t i = 0; i < sizeof(struct group); i += line)
-        __builtin_prefetch(watch + i, 1);
+/* With thousands of channels nothing is in the cache any more: what the next group will read is brought nearer while this one is worked
+ * on, a little at a time, for the processor waits on but a dozen such lines at once. The kernel does it with the frames; here are the lines
+ * of the state, in the order in which they will be wanted. Returns how many. */
+static int list_state(const struct oh_ear *ear, int number, const void *ahead[AHEAD]) {
+    const struct group *group = &ear->watched[number];
+    const struct oh_lane *lanes = &ear->lanes[number * OH_LANES];
+    int n = 0;
     for (int i = 0; i < OH_LANES; i++)
-        __builtin_prefetch(&ear->lanes[number * OH_LANES + i], 1);
+        ahead[n++] = &lanes[i];
+    for (size_t at = 0; at < sizeof *group; at += LINE)
+        ahead[n++] = (const uint8_t *)group + at;
+    for (uint32_t rest = group->tracking; rest; rest &= rest - 1)
+        for (size_t i = 1; i <= HOT; i++)
+            ahead[n++] = (const uint8_t *)&lanes[__builtin_ctz(rest)] + i * LINE;
+    return n;
 }
 
 void oh_ear_frame(struct oh_ear *ear, const void *rx, const uint8_t *valid, struct oh_sink *sink) {
@@ -470,8 +471,8 @@ void oh_ear_frame(struct oh_ear *ear, const void *rx, const uint8_t *valid, stru
                 group->watch.t[i] += OH_FRAME_SAMPLES;
             continue;
         }
-        if (number + 1 < ear->groups)
-            fetch(ear, number + 1, rx);
+        const void *ahead[AHEAD];
+        int left = ear->groups > MANY && number + 1 < ear->groups ? list_state(ear, number + 1, ahead) : 0, done = 0;
         uint8_t *rows = frame_rows(ear, number, ear->frames);
         gather(ear, number, rx, rows);
         bool counted = armed & OH_DETECT_LINE && ear->frames % CLIP_FRAMES == 0;
@@ -492,6 +493,14 @@ void oh_ear_frame(struct oh_ear *ear, const void *rx, const uint8_t *valid, stru
         struct oh_kernel_in in = {.law = ear->law, .now = rows};
         in.older = older + (size_t)(2 * OH_FRAME_SAMPLES - OH_HISTORY) * OH_LANES * ear->sample_bytes;
         in.old = frame_rows(ear, number, ear->frames + OH_RING_FRAMES - 1);
+        if (left) {
+            size_t frame = (size_t)OH_FRAME_SAMPLES * OH_LANES * ear->sample_bytes;
+            in.ahead[0] = ear->layout == OH_LAYOUT_CHANNEL && (number + 2) * OH_LANES <= ear->channels
+                              ? (const uint8_t *)rx + (size_t)(number + 1) * frame
+                              : rx;
+            in.ahead[1] = frame_rows(ear, number + 1, ear->frames + OH_RING_FRAMES - 1);
+            in.ahead[2] = frame_rows(ear, number + 1, ear->frames);
+        }
         ear->kernel(&in, ear->spectra);
         const uint8_t *all = frame_rows(ear, number, 0);
         for (int hop = 0; hop < 2; hop++) {
@@ -499,6 +508,8 @@ void oh_ear_frame(struct oh_ear *ear, const void *rx, const uint8_t *valid, stru
             ear->watch(&ear->spectra[hop], &group->watch, &seen);
             for (uint32_t rest = listening & due(group, &seen); rest; rest &= rest - 1) {
                 int i = __builtin_ctz(rest);
+                for (int a = 0; done < left && a < 8; a++)
+                    __builtin_prefetch(ahead[done++], 0, 2);
                 struct oh_hop h = {.spec = &ear->spectra[hop], .watch = &group->watch, .lane = i, .t = (uint32_t)group->watch.t[i]};
                 h.held = seen.held >> i & 1;
                 h.total = ear->spectra[hop].total[i];

@@ -33,12 +33,15 @@ struct oh_spectrum {
     int32_t k1[OH_LANES], k2[OH_LANES];
 };
 
+#define OH_AHEAD 3
+
 /* rows: where the samples of the group lie, lane by lane (16 to a row), law as enum oh_law: OH_HISTORY rows in two pieces and the frame. */
 struct oh_kernel_in {
     const void *older; /* OH_HISTORY - 160 = 16 rows */
     const void *old;   /* 160 rows */
     const void *now;   /* 160 rows */
     int law;
+    const uint8_t *ahead[OH_AHEAD]; /* frames that will be read next, NULL = none: brought nearer while the sums go on */
 };
 
 typedef void oh_kernel_fn(const struct oh_kernel_in *in, struct oh_spectrum *two);

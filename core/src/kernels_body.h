@@ -168,7 +168,10 @@ INLINE vf decode_linear(const int16_t *samples) {
     return __builtin_convertvector(__builtin_convertvector(s, vi), vf) * OH_TINY;
 }
 
-enum { BOTH = OH_WINDOW + OH_HOP }; /* rows of both windows */
+enum {
+    BOTH = OH_WINDOW + OH_HOP,           /* rows of both windows */
+    COLUMNS = 2 * 16 * OH_LANES / OH_VEC /* transformed for a group */
+};
 
 /* What the rows are kept as between the pieces they come in and the two windows that overlap: octets in half-precision's places, so that one
  * instruction makes floats of them, and samples as they are; whole floats where there is no such instruction. */
@@ -338,12 +341,22 @@ INLINE void residue8(const float re[16][OH_VEC], float *p) {
             store(p + (8 + 16 * (n / 4 + 4 * (n % 4))) * OH_LANES, r[n] * r[n] + i[n] * i[n]);
 }
 
+/* Of a frame that will be read next as much as a column's share, nearer to the processor. */
+#define STEP(law) ((size_t)OH_FRAME_SAMPLES * OH_LANES * (law == OH_LAW_LINEAR ? 2 : 1) / COLUMNS)
+INLINE void bring(const uint8_t *at, int law) {
+    for (size_t i = 0; i < STEP(law); i += 64)
+        __builtin_prefetch(at + i, 0, 2);
+}
+
 /* Power spectrum of the window whose first row is x. law is a constant where this is called. */
-INLINE void transform(const kept (*x)[OH_LANES], int law, float *p) {
+INLINE void transform(const kept (*x)[OH_LANES], int law, const uint8_t *const ahead[OH_AHEAD], size_t done, float *p) {
     _Alignas(64) float re[9][16][OH_VEC]; /* residue, column */
     _Alignas(64) float im[9][16][OH_VEC]; /* of residues 0 and 8 it is 0 and not kept */
     const float *window = OH_HALF ? oh_kernel_tables.tall_window : oh_kernel_tables.window;
     for (int c = 0; c < 16; c++) {
+        for (int i = 0; ahead[0] && i < OH_AHEAD; i++)
+            bring(ahead[i] + done, law);
+        done += STEP(law);
         vf w[16], outr[9], outi[9];
 #pragma GCC unroll 16
         for (int n = 0; n < 16; n++)
@@ -470,15 +483,17 @@ static __attribute__((noinline)) void scan(struct oh_spectrum *s, int lane) {
         keep(in->old, law, OH_FRAME_SAMPLES, x + 16);                                                                                      \
         keep(in->now, law, OH_FRAME_SAMPLES, x + 16 + OH_FRAME_SAMPLES);                                                                   \
     }                                                                                                                                      \
-    static __attribute__((noinline)) void name##_transform(const kept(*x)[OH_LANES], float *p) {                                           \
-        transform(x, law, p);                                                                                                              \
+    static __attribute__((noinline)) void name##_transform(const kept(*x)[OH_LANES], const uint8_t *const *ahead, size_t done, float *p) { \
+        transform(x, law, ahead, done, p);                                                                                                 \
     }                                                                                                                                      \
     static __attribute__((noinline)) void name(const struct oh_kernel_in *in, struct oh_spectrum *two) {                                   \
+        size_t done = 0;                                                                                                                   \
         _Alignas(64) kept x[BOTH][OH_LANES];                                                                                               \
         name##_keep(in, x);                                                                                                                \
         for (int hop = 0; hop < 2; hop++)                                                                                                  \
             for (int lane = 0; lane < OH_LANES; lane += OH_VEC) {                                                                          \
-                name##_transform((const kept(*)[OH_LANES])(x[hop * OH_HOP] + lane), two[hop].p[0] + lane);                                 \
+                name##_transform((const kept(*)[OH_LANES])(x[hop * OH_HOP] + lane), in->ahead, done, two[hop].p[0] + lane);                \
+                done += 16 * STEP(law);                                                                                                    \
                 scan(&two[hop], lane);                                                                                                     \
             }                                                                                                                              \
     }

@@ -114,7 +114,6 @@ enum {
 #define OH_CADENCE_SEGS 14
 
 struct oh_cadence {
-    struct oh_seg segs[OH_CADENCE_SEGS]; /* complete ones, oldest first: tone, gap, tone ... */
     uint8_t count;
     uint8_t reported; /* enum oh_tone, 0 = none */
     uint8_t row;
@@ -130,6 +129,7 @@ struct oh_cadence {
     uint8_t looked_count; /* the list and the tone that goes_on was found for */
     bool goes_on;
     uint32_t looked_start;
+    struct oh_seg segs[OH_CADENCE_SEGS]; /* complete ones, oldest first: tone, gap, tone ... */
 };
 
 struct oh_sit_state {
@@ -200,8 +200,9 @@ struct oh_cot_state {
     uint8_t others; /* tones heard that were none of these */
 };
 
+/* What is touched in every hop comes first, together. */
 struct oh_lane {
-    const oh_tone_plan *plan;
+    _Alignas(64) const oh_tone_plan *plan;
     uint32_t armed;
     uint16_t channel;
     bool lost; /* in a run of lost audio */
@@ -210,16 +211,16 @@ struct oh_lane {
     uint32_t hold_until;
     uint32_t lost_since;
     struct oh_track track;
-    struct oh_cadence cadence;
-    struct oh_sit_state sit;
     struct oh_dtmf dtmf;
-    struct oh_fax fax;
-    struct oh_beep_state beep;
-    struct oh_music_state music;
-    struct oh_line_state line;
-    struct oh_r2_state r2[2];
-    struct oh_tty_state tty;
     struct oh_cot_state cot;
+    struct oh_line_state line;
+    struct oh_tty_state tty;
+    struct oh_beep_state beep;
+    struct oh_fax fax;
+    struct oh_sit_state sit;
+    struct oh_cadence cadence;
+    struct oh_music_state music;
+    struct oh_r2_state r2[2];
     struct oh_heard heard;
 };
 
