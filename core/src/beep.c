@@ -46,8 +46,10 @@ static bool steady(const struct oh_seg *s, float noise) {
     if (s->dhz[1] == 0 && (s->width < 31 || s->width > 35 + 60 * noise))
         return false;
     bool voice = s->dhz[0] < 5200;
-    if (voice && s->hops <= 4 && (s->purity < 97 || s->sway > 11))
+    if (voice && s->hops <= 4 && (impure > 0.015f + noise || s->sway > 11))
         return false;
+    if (voice && s->hops <= 1 && (s->purity < 97 || s->width > 34 + 30 * noise))
+        return false; /* one hop of it: as a syllable of a child */
     return s->hops >= 1 && (s->dhz[1] == 0 || pair(s, impure, noise));
 }
 

@@ -44,9 +44,10 @@ static int coding(const struct oh_seg *one, const struct oh_seg *two, const stru
     return code;
 }
 
-/* Second and third tone without a first: a whistle that climbs through both bands glides, they do not. */
+/* Second and third tone without a first: a whistle that climbs through both bands glides, they do not, and the marks and spaces of a text
+ * telephone, which have their pitches, are shorter. */
 static bool lone_pair(const struct oh_seg *second, const struct oh_seg *third) {
-    return length_ms(third) > 180 && second->drift + third->drift <= 45;
+    return length_ms(third) > 240 && second->drift + third->drift <= 45;
 }
 
 static void say(const struct oh_ear_call *call, int tone, int detail, const struct oh_seg *seg) {

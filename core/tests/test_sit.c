@@ -113,6 +113,17 @@ static void a_whistle_that_climbs_is_none(void) {
     free(t.audio);
 }
 
+static void marks_and_spaces_of_a_text_telephone_are_none(void) {
+    struct tape t = tape_new();
+    tape_quiet(&t, 300);
+    for (int i = 0; i < 10; i++) {
+        tape_tone(&t, 1400, 260 + 20 * i, -14);
+        tape_tone(&t, 1800, 220, -14);
+    }
+    CHECK_EQ(heard_count(hear(&t, "us", OH_DETECT_SIT), OH_EVENT_TONE, -1), 0);
+    free(t.audio);
+}
+
 int main(void) {
     TEST(each_us_coding_is_named_at_the_end_of_the_third_tone);
     TEST(the_itu_form_has_no_coding);
@@ -121,5 +132,6 @@ int main(void) {
     TEST(falling_tones_and_voices_are_none);
     TEST(a_second_and_third_tone_after_the_third_are_none);
     TEST(a_whistle_that_climbs_is_none);
+    TEST(marks_and_spaces_of_a_text_telephone_are_none);
     return 0;
 }
