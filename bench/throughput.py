@@ -5,8 +5,8 @@
 Ours: every detector armed (OH_PROFILE_ALL) on every channel, A-law in, one oh_core_tick() a 20 ms block. libspandsp: super_tone_rx with
 the tones of the same plan (us: 7 frequencies), dtmf_rx, and modem_connect_tones_rx for CNG and for CED, fed in blocks of 1 s so that the
 calls from Python cost nothing; its power meter is left out, in its favour. Both hear the same audio, a mixture of talk, music, noise and
-tones, in one thread of one process, and are measured in CPU time, so that other work on the machine matters little: medians are given.
-Ratios in one run are what counts.
+tones, in one thread of one process; every channel is at another place of it, and all sizes hear it alike. CPU time is measured, so that
+other work on the machine matters little, and medians are given. Ratios in one run are what counts.
 """
 
 from __future__ import annotations
@@ -52,17 +52,17 @@ def octets_of(ear: Offhook, samples: npt.NDArray[np.int16], law: str = "alaw") -
     return out
 
 
-def blocks_of(octets: npt.NDArray[np.uint8], channels: int, ticks: int) -> npt.NDArray[np.uint8]:
-    """Audio of *channels*, each beginning at another place of the mixture: [tick, channel, 160]."""
-    starts = (np.arange(channels) * 7919 * FRAME // 3) % (octets.size - ticks * FRAME)
-    out = np.empty((ticks, channels, FRAME), dtype=np.uint8)
-    for c in range(channels):
-        out[:, c] = octets[starts[c] : starts[c] + ticks * FRAME].reshape(ticks, FRAME)
-    return out
+def frames_of(octets: npt.NDArray[np.uint8], channels: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """The mixture frame by frame, [frame, 160], and the frame at which each channel begins; it goes round and round."""
+    frames = octets[: octets.size // FRAME * FRAME].reshape(-1, FRAME)
+    return frames, np.arange(channels, dtype=np.int64) * 7919 % len(frames)
 
 
 def run_core(ear: Offhook, octets: npt.NDArray[np.uint8], channels: int, seconds: float) -> tuple[list[float], list[float]]:
-    """CPU s and wall s of every tick over about *seconds* of CPU time, the first 50 ticks left out."""
+    """CPU s and wall s of every tick over about *seconds* of CPU time, the first 100 ticks left out.
+
+    A tick finds its audio where a driver has just put it, in one array of all channels.
+    """
     lib, ffi = ear.lib, ear.ffi
     config = {
         "channels": channels,
@@ -75,24 +75,28 @@ def run_core(ear: Offhook, octets: npt.NDArray[np.uint8], channels: int, seconds
     if core == ffi.NULL:
         raise MemoryError(f"oh_core_new({channels} channels) failed")
     try:
-        ticks = int(np.clip(240_000 // channels, 10, 500))
-        audio = blocks_of(octets, channels, ticks)
-        views = [ffi.from_buffer(audio[t]) for t in range(ticks)]
+        frames, at = frames_of(octets, channels)
+        rx = np.empty((channels, FRAME), dtype=np.uint8)
+        np.take(frames, at, axis=0, out=rx)
+        view = ffi.from_buffer(rx)
         for c in range(channels):
             while lib.oh_core_reset(core, c, ffi.NULL, lib.OH_PROFILE_ALL) == -11:
-                lib.oh_core_tick(core, views[0], ffi.NULL, ffi.NULL, 0)
+                lib.oh_core_tick(core, view, ffi.NULL, ffi.NULL, 0)
         events = ffi.new("oh_event[]", 4096)
         cpu: list[float] = []
         wall: list[float] = []
-        tick = 0
-        end = time.thread_time() + seconds
-        while time.thread_time() < end or len(cpu) < 20:
+        spent, warm = 0.0, 100
+        while spent < seconds or len(cpu) < 20:
+            at = (at + 1) % len(frames)
+            np.take(frames, at, axis=0, out=rx)
             a, b = time.thread_time(), time.perf_counter()
-            lib.oh_core_tick(core, views[tick % ticks], ffi.NULL, ffi.NULL, 0)
-            if tick >= min(50, ticks):
+            lib.oh_core_tick(core, view, ffi.NULL, ffi.NULL, 0)
+            if warm > 0:
+                warm -= 1
+            else:
                 cpu.append(time.thread_time() - a)
+                spent += cpu[-1]
                 wall.append(time.perf_counter() - b)
-            tick += 1
             while lib.oh_core_poll(core, events, 4096):
                 pass
         return cpu, wall
