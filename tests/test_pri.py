@@ -7,6 +7,8 @@ import os
 import signal
 import socket
 import subprocess
+import time
+from pathlib import Path
 
 import pytest
 from aio import in_loop
@@ -303,6 +305,51 @@ def test_wrong_options_are_told_and_nothing_is_started() -> None:
     for options in ((), ("--dchannel", "x:1", "--control", "3"), ("--dchannel", "fd:3"), ("--nonsense",), ("--digit-timer", "-1")):
         ran = subprocess.run([find(), *options], capture_output=True, text=True, timeout=20)
         assert ran.returncode in (1, 2) and "offhook-prid:" in ran.stderr
+
+
+def test_a_daemon_that_listens_serves_one_client_after_another(tmp_path: Path) -> None:
+    path = tmp_path / "prid.sock"
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+    def connect() -> tuple[socket.socket, str]:
+        for _ in range(500):
+            client = socket.socket(socket.AF_UNIX)
+            client.settimeout(20)
+            try:
+                client.connect(str(path))
+            except OSError:
+                client.close()
+                time.sleep(0.02)
+            else:
+                return client, client.recv(4096).decode()
+        raise AssertionError("nobody listens")
+
+    with ours, theirs:
+        command = [find(), "--listen", str(path), "--dchannel", f"fd:{theirs.fileno()}"]
+        daemon = subprocess.Popen(command, pass_fds=(theirs.fileno(),))
+        try:
+            first, said = connect()
+            assert said.startswith("hello version=1 spans=1 channels=30 role=cpe")
+            assert path.stat().st_mode & 0o077 == 0
+            second, said = connect()
+            assert said.startswith("error busy")
+            first.sendall(b"ping x\nstate\n")
+            while "span 0" not in said:
+                said += first.recv(4096).decode()
+            assert "pong x" in said and "calls=0" in said
+            first.close()
+            second.close()
+            third, said = connect()
+            while said.startswith("error busy"):  # it has not seen the first one go yet
+                third.close()
+                third, said = connect()
+            assert said.startswith("hello")
+            third.close()
+            daemon.send_signal(signal.SIGTERM)
+            assert daemon.wait(20) == 0 and not path.exists()
+        finally:
+            daemon.kill()
+            daemon.wait()
 
 
 @settings(max_examples=6, deadline=None)
