@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nodes import START, settings, simulator
+from pydantic import ValidationError
 
-from offhook.filters import Filter, FilterError
+from offhook import CampaignSpec, CampaignUpdate, Node, run_virtual
+from offhook.filters import Filter, FilterError, Tally
 
 ANNA = {"age": "34", "city": "上海", "intent": "high", "last result": "declined", "since": "2025-03-01", "empty": " "}
 
@@ -51,7 +56,10 @@ def test_the_reason_is_the_first_clause_that_is_not_true_with_what_was_met() -> 
 
 def test_a_preview_adds_up() -> None:
     people = [{"age": str(age), "city": "北京" if age % 2 else ""} for age in range(100)]
-    seen = Filter("age >= 60 and has('city')").preview(people)
+    tally = Tally(Filter("age >= 60 and has('city')"))
+    tally.add(people[:50])
+    tally.add(people[50:])
+    seen = tally.preview()
     assert (seen.total, seen.passed) == (100, 20)
     assert [(one.clause, one.count) for one in seen.reasons] == [("age >= 60", 60), ("has('city')", 20)]
     assert seen.passed + sum(one.count for one in seen.reasons) == seen.total
@@ -100,6 +108,36 @@ def test_any_text_is_a_filter_or_a_filter_error(text: str) -> None:
     except FilterError:
         return
     assert found.check(ANNA).passed in (True, False)
+
+
+def test_a_campaign_calls_whom_its_filter_takes_and_a_new_filter_opens_the_others_again(tmp_path: Path) -> None:
+    ages = "number,age\n" + "".join(f"{13_900_000_000 + n},{n}\n" for n in range(40))
+    (tmp_path / "list.csv").write_text(ages, encoding="utf-8")
+
+    async def main() -> list[tuple[int, int]]:
+        seen = []
+        async with Node(settings(tmp_path), driver=simulator({"kind": "busy", "played_share": 0.0})) as node:
+            once = {"rules": {}, "max_attempts": 1}
+            await node.create_campaign(CampaignSpec(name="notice", filter="age >= 30", retry=once))  # type: ignore[arg-type]
+            await node.import_list("notice", tmp_path / "list.csv")
+            preview = await node.preview_filter("notice", "age >= 35")
+            assert (preview.total, preview.passed, preview.reasons[0].count) == (40, 5, 35)
+            await node.start_campaign("notice")
+            for text in ("age >= 20", ""):
+                await node.wait_campaign("notice")
+                state = await node.campaign("notice")
+                seen.append((state.attempts, state.closed))
+                await node.update_campaign("notice", CampaignUpdate(filter=text))
+            await node.wait_campaign("notice")
+            assert (await node.campaign("notice")).attempts == 40
+        return seen
+
+    assert run_virtual(main(), START) == [(10, 40), (20, 40)]
+
+
+def test_a_wrong_filter_in_a_campaign_is_refused_with_its_place() -> None:
+    with pytest.raises(ValidationError, match="'age' at character 1 is no condition"):
+        CampaignSpec(name="x", filter="age")
 
 
 _VALUES = st.one_of(st.none(), st.text(max_size=5), st.integers(-5, 5).map(str), st.integers(-5, 5), st.floats(allow_nan=False))

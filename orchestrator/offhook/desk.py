@@ -17,6 +17,7 @@ from offhook import prompts
 from offhook.clock import Clock, in_thread, loop_clock
 from offhook.contacts.desk import ContactDesk
 from offhook.errors import CampaignError, OffhookError
+from offhook.filters import Filter, Preview, Tally
 from offhook.importing import ListDesk
 from offhook.labels import Label, NewLabel, add_label
 from offhook.messages import (
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from offhook.config import Settings
+from offhook.contacts.calling_rules import calling_rules
 
 
 class Desk(ContactDesk, ListDesk):
@@ -62,8 +64,22 @@ class Desk(ContactDesk, ListDesk):
             spec = CampaignSpec.model_validate({**stored.spec.model_dump(mode="json"), **changes})
         except ValidationError as error:
             raise CampaignError(f"campaign '{name}': {error.errors()[0]['msg']}") from error
+        if spec.filter != stored.spec.filter:
+            await self.store.reopen_filtered(stored.id)
         await self.store.change_campaign(name, spec=await self._with_prompts(spec))
         return await self._changed(name)
+
+    async def preview_filter(self, name: str, text: str) -> Preview:
+        """How many leads of a campaign a filter would take, and why the others fall out; changes nothing.
+
+        Raises:
+            FilterError: The filter is wrong.
+        """
+        stored, chosen = await self._stored(name), Filter(text)
+        tally = Tally(chosen)
+        async for some in self.store.attributes(stored.id):
+            await in_thread(self.clock, tally.add, some)
+        return tally.preview()
 
     async def start_campaign(self, name: str) -> CampaignState:
         """Want it running."""
@@ -189,6 +205,7 @@ async def open_desk(settings: Settings, clock: Clock | None = None) -> AsyncIter
     clock = clock or loop_clock()
     store = await Store.open(settings.database_url, clock, spool=settings.node.data_dir / "desk.spool", retry_s=settings.database.retry_s)
     try:
+        store.rules = calling_rules(settings.rules)
         yield Desk(settings, store, clock)
     finally:
         await store.close()

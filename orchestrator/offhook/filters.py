@@ -17,6 +17,7 @@ import operator
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from offhook.errors import OffhookError
@@ -137,23 +138,44 @@ class Filter:
                 return Outcome(False, f"{text}: {met}" if met else text, text)
         return Outcome(True)
 
-    def preview(self, contacts: Iterable[Attributes]) -> Preview:
-        """Try it on all of them."""
-        total = passed = 0
-        counts: Counter[str] = Counter()
-        met: dict[str, list[str]] = {}
+
+class Tally:
+    """Tries a filter on contacts as they come."""
+
+    def __init__(self, chosen: Filter) -> None:
+        self._filter = chosen
+        self._total = self._passed = 0
+        self._counts: Counter[str] = Counter()
+        self._met: dict[str, list[str]] = {}
+
+    def add(self, contacts: Iterable[Attributes]) -> None:
+        """Try it on these."""
         for attributes in contacts:
-            total += 1
-            outcome = self.check(attributes)
+            self._total += 1
+            outcome = self._filter.check(attributes)
             if outcome.passed:
-                passed += 1
+                self._passed += 1
                 continue
-            counts[outcome.clause] += 1
-            shown = met.setdefault(outcome.clause, [])
+            self._counts[outcome.clause] += 1
+            shown = self._met.setdefault(outcome.clause, [])
             example = outcome.why.removeprefix(outcome.clause).removeprefix(": ")
             if len(shown) < EXAMPLES and example not in shown:
                 shown.append(example)
-        return Preview(total, passed, tuple(Reason(clause, n, tuple(met[clause])) for clause, n in counts.most_common()))
+
+    def preview(self) -> Preview:
+        """What came of it so far."""
+        reasons = tuple(Reason(clause, count, tuple(self._met[clause])) for clause, count in self._counts.most_common())
+        return Preview(self._total, self._passed, reasons)
+
+
+@lru_cache(maxsize=1024)
+def filter_of(text: str) -> Filter | None:
+    """The filter of this text, read once; None for an empty one.
+
+    Raises:
+        FilterError: It is wrong.
+    """
+    return Filter(text) if text.strip() else None
 
 
 def _near(text: str, offset: int) -> str:

@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 
 from offhook.agent_messages import AgentCall, AgentChanged, CampaignMode, PacingPlan, PacingShown
 from offhook.disposition import Disposition
+from offhook.filters import FilterError, filter_of
 from offhook.said import Asked as Asked
 from offhook.said import Name as Name
 from offhook.said import Told as Told
@@ -82,6 +83,8 @@ class RetryRule(Asked):
 
     after_s: float = Field(ge=0, le=90 * 86400, description="Seconds to wait before the next attempt.")
     max_attempts: int = Field(ge=1, le=50, description="Attempts that may end this way before the lead is closed, the first included.")
+    next_number: bool = Field(False, description="On the person's next number, where the contact has one.")
+    other_part: bool = Field(False, description="Not in the same part of the day: before 12:00, to 18:00, or after, in the callee's zone.")
 
 
 _DEFAULT_RETRIES: dict[Disposition, RetryRule] = {
@@ -101,13 +104,16 @@ class RetryPlan(Asked):
     """Which results are tried again (D50, L08). A result without a rule closes the lead; a refusal is never tried again."""
 
     rules: dict[Disposition, RetryRule] = Field(default_factory=lambda: dict(_DEFAULT_RETRIES), description="One rule per disposition.")
+    causes: dict[int, RetryRule] = Field(
+        default_factory=dict, description="Rules by Q.850 cause; they go before the disposition's, where that has one."
+    )
     max_attempts: int = Field(5, ge=1, le=50, description="Attempts in all, whatever the results.")
 
     @field_validator("rules")
     @classmethod
     def _never_after_refusal(cls, rules: dict[Disposition, RetryRule]) -> dict[Disposition, RetryRule]:
         for never in (Disposition.REJECTED, Disposition.PERSON, Disposition.VACANT):
-            if never in rules:
+            if never in rules and not (never is Disposition.VACANT and rules[never].next_number):
                 raise ValueError(f"no retry is allowed after '{never}'; remove the rule")
         return rules
 
@@ -156,6 +162,9 @@ class CampaignSpec(Asked):
     title: str = Field("", max_length=200, description="For people; any script.")
     kind: CallKind = Field("service", description="What its calls are for: caps, lists and rules differ by it (L03).")
     department: str = Field("", max_length=63, description="Whose campaign it is; kept with every contact in the ledger (L06).")
+    filter: str = Field(
+        "", max_length=2000, description="Which leads are called, by the columns of their list: 'age >= 30'; see docs/filters.md."
+    )
     prompt: str | None = Field(None, description="Audio file played to a person; any format libsndfile reads. None: answer and hang up.")
     message: str | None = Field(None, description="Audio file left on a machine; none takes the prompt.")
     prompt_plays: int = Field(1, ge=1, le=10, description="How often the prompt is played to a person.")
@@ -183,6 +192,15 @@ class CampaignSpec(Asked):
     unknown_hold_s: float = Field(3600, ge=0, le=30 * 86400, description="How long a lead is held whose result was lost by a power cut, s.")
     region: str = Field("CN", pattern=r"^[A-Z]{2}$", description="Country of numbers written without +, ISO 3166.")
 
+    @field_validator("filter")
+    @classmethod
+    def _readable(cls, text: str) -> str:
+        try:
+            filter_of(text)
+        except FilterError as error:
+            raise ValueError(str(error)) from None
+        return text
+
     @field_validator("dtmf")
     @classmethod
     def _keys(cls, keys: dict[str, str]) -> dict[str, str]:
@@ -205,6 +223,7 @@ class CampaignUpdate(Asked):
     """Changes to a campaign; what is left out stays. Takes effect with the next call, without a stop."""
 
     title: str | None = Field(None, max_length=200)
+    filter: str | None = Field(None, max_length=2000)
     prompt: str | None = None
     message: str | None = None
     caller_id: str | None = Field(None, pattern=r"^\+?[0-9]{0,20}$")

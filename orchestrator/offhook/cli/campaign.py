@@ -6,6 +6,7 @@ import asyncio
 import json
 import tomllib
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -17,6 +18,7 @@ from offhook.cli.output import CommandError, Exit, print_rows, remark, tell, wan
 
 if TYPE_CHECKING:
     from offhook.desk import Desk
+    from offhook.filters import Preview
     from offhook.messages import CampaignState, ImportReport
 
 T = TypeVar("T")
@@ -96,6 +98,36 @@ def parse_file(file: Path, text: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise CommandError(f"{file}: holds no object; write fields with values")
     return data
+
+
+@app.command("filter")
+def preview_filter(
+    name: NameArgument,
+    expression: Annotated[
+        str, typer.Argument(help="Over the columns of the list: \"age >= 30 and city in ('a', 'b')\".", show_default=False)
+    ],
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Make it the campaign's filter; leads that an older one closed are open again.")
+    ] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """How many leads a filter takes, and why the others fall out."""
+    want_json(as_json)
+    from offhook.messages import CampaignUpdate
+
+    async def work(desk: Desk) -> Preview:
+        seen = await desk.preview_filter(name, expression)
+        if apply:
+            await desk.update_campaign(name, CampaignUpdate(filter=expression))
+        return seen
+
+    seen = at_desk(config, work)
+    if as_json:
+        tell({"applied": apply, **asdict(seen)})
+        return
+    rows = [["taken", f"{seen.passed:,}", ""], *([one.clause, f"{one.count:,}", "; ".join(one.examples)] for one in seen.reasons)]
+    print_rows(["what", "leads", "met"], rows, right=["leads"])
 
 
 @app.command("import")

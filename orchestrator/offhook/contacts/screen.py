@@ -7,13 +7,16 @@ told; the strictest effect wins. A check that has nothing to say says nothing, s
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from offhook import windows
 from offhook.contacts.policy import ContactCap, ContactPolicy, ContactRest, Effect
+from offhook.filters import Filter
 
+FILTER = "filter"
+"""Rule of what a campaign's filter says; leads it closed are opened again when it changes."""
 _ORDER = (Effect.PASS, Effect.REMIND, Effect.HOLD, Effect.REFUSE)
 
 
@@ -63,6 +66,7 @@ class Ask:
     campaign: str
     now_ms: int
     deadline_ms: int | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)  # columns of its list
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +195,17 @@ def deadline(policy: ContactPolicy, ask: Ask, person: Person) -> Iterable[Findin
     """A notice that comes too late is not given (D47)."""
     if ask.deadline_ms is not None and ask.now_ms >= ask.deadline_ms:
         yield Finding("deadline", Effect.REFUSE, f"was {moment(ask.deadline_ms)}")
+
+
+def passes(filter_: Filter) -> Check:
+    """The campaign's own choice of contacts, by their attributes (L10, L11, L18, D48)."""
+
+    def check(policy: ContactPolicy, ask: Ask, person: Person) -> Iterable[Finding]:
+        outcome = filter_.check(ask.attributes)
+        if not outcome.passed:
+            yield Finding(FILTER, Effect.REFUSE, outcome.why)
+
+    return check
 
 
 CHECKS: tuple[Check, ...] = (deadline, on_lists, consented, one_at_a_time, caps, rests)

@@ -18,6 +18,7 @@ from offhook.contacts.calling_rules import CallingRules
 from offhook.contacts.model import Listed, Whom
 from offhook.contacts.policy import Effect
 from offhook.contacts.screen import Finding, moment
+from offhook.filters import filter_of
 from offhook.messages import CampaignSpec, Told, Wanted, Weekday
 from offhook.store import contacts, ledger, listed
 from offhook.store import tables as t
@@ -126,8 +127,9 @@ def explain(connection: Connection, whom: Whom | int, now: dt.datetime, packs: C
 def _lead(connection: Connection, row: Any, now: dt.datetime, packs: CallingRules | None) -> LeadWhy:
     spec = CampaignSpec.model_validate(row.spec)
     now_ms = t.ms(now)
-    asking = ledger.Asking("", row.campaign_id, spec.name, spec.kind, now_ms, packs)
-    (checked,) = ledger.check(connection, asking, [ledger.Wanted("", row.id, row.e164, tuple(row.zones.split()), row.deadline_ms)])
+    asking = ledger.Asking("", row.campaign_id, spec.name, spec.kind, now_ms, packs, filter_of(spec.filter))
+    wanted = ledger.Wanted("", row.id, row.e164, tuple(row.zones.split()), row.deadline_ms, {**row.extra, "name": row.name})
+    (checked,) = ledger.check(connection, asking, [wanted])
     rules = [_said(finding) for finding in checked.verdict.findings]
     next_ms: int | None = max(now_ms, row.due_ms, checked.verdict.until_ms or 0)
     if row.due_ms > now_ms:

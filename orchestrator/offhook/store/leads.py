@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 
 from offhook.contacts.policy import Effect
+from offhook.contacts.screen import FILTER
 from offhook.store import ledger
 from offhook.store import tables as t
 
@@ -125,13 +126,16 @@ def _reserve(
 ) -> None:
     """Screen *rows* in order until *want* of them are reserved."""
     by_call = {make_id(): row for row in rows}
-    wanted = [ledger.Wanted(call_id, r.id, r.e164, tuple(r.zones.split()), r.deadline_ms) for call_id, r in by_call.items()]
+    wanted = [
+        ledger.Wanted(call_id, r.id, r.e164, tuple(r.zones.split()), r.deadline_ms, {**r.extra, "name": r.name})
+        for call_id, r in by_call.items()
+    ]
     changes = []
     for one in ledger.reserve(connection, asking, wanted, want):
         row, verdict = by_call[one.wanted.call_id], one.verdict
         change = {"lead": row.id, "to": "reserved", "due": row.due_ms, "why": row.reason}
         if one.reserved:
-            reminders = tuple(f"{f.rule}: {f.values}" for f in verdict.findings)
+            reminders = tuple(f"{f.rule}: {f.values}" for f in verdict.findings if f.effect is Effect.REMIND)
             taken.append(
                 Lead(
                     row.id,
@@ -172,6 +176,19 @@ def give_back(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         update(t.lead).where(t.lead.c.id == bindparam("lead"), t.lead.c.state == "reserved").values(state="open"),
         [{"lead": r["lead"]} for r in rows],
     )
+
+
+def reopen_filtered(connection: Connection, campaign_id: int) -> int:
+    """Give leads that only a filter closed another chance, because the filter has changed; how many."""
+    closed = t.lead.c.campaign_id == campaign_id, t.lead.c.state == "closed", t.lead.c.reason.startswith(f"{FILTER}: ")
+    return connection.execute(update(t.lead).where(*closed).values(state="open", reason="")).rowcount
+
+
+def attributes(connection: Connection, campaign_id: int, after: int, limit: int) -> list[tuple[int, dict[str, str]]]:
+    """Id and columns of leads that a filter may choose among, by id."""
+    among = or_(t.lead.c.state != "closed", t.lead.c.reason.startswith(f"{FILTER}: "))
+    query = select(t.lead.c.id, t.lead.c.name, t.lead.c.extra).where(t.lead.c.campaign_id == campaign_id, t.lead.c.id > after, among)
+    return [(row.id, {**row.extra, "name": row.name}) for row in connection.execute(query.order_by(t.lead.c.id).limit(limit))]
 
 
 def drop(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:

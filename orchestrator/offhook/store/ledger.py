@@ -9,14 +9,15 @@ is back: nobody calls the person meanwhile.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, cast, func, insert, literal, or_, select, text
 
 from offhook.contacts.calling_rules import CallingRules
 from offhook.contacts.policy import DAY_S, ContactPolicy, Effect
-from offhook.contacts.screen import ALLOWED, CHECKS, NOBODY, Ask, Check, Entry, OnList, Person, Verdict, screen
+from offhook.contacts.screen import ALLOWED, CHECKS, NOBODY, Ask, Check, Entry, OnList, Person, Verdict, passes, screen
+from offhook.filters import Filter
 from offhook.store import tables as t
 from offhook.store.tables import digits
 
@@ -32,6 +33,7 @@ class Wanted:
     e164: str
     zones: tuple[str, ...]
     deadline_ms: int | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)  # columns of its list
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ class Asking:
     kind: str
     now_ms: int
     rules: CallingRules | None = None  # packs of countries, beside the contact policy
+    filter: Filter | None = None  # of the campaign
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +224,9 @@ def _judge(connection: Connection, asking: Asking, wanted: Sequence[Wanted], res
     horizon_s = rules.horizon_s if rules is not None else 0.0
     known = known_of(connection, policy, keys, asking.now_ms, everything=rules is not None, horizon_s=horizon_s)
     checks: tuple[Check, ...] = CHECKS if rules is None else (*CHECKS, rules)
+    if asking.filter is not None:
+        checks = (passes(asking.filter), *checks)
+    always = rules is not None or asking.filter is not None or bool(policy.consent)
     held: set[int] = set()  # reserved by an earlier call of this batch
     checked = []
     for one, person, number in zip(wanted, persons, numbers, strict=True):
@@ -229,8 +235,8 @@ def _judge(connection: Connection, asking: Asking, wanted: Sequence[Wanted], res
             facts = facts or Person()
             facts.open_since_ms = asking.now_ms
         verdict = ALLOWED
-        if facts is not None or policy.consent or one.deadline_ms is not None or rules is not None:
-            ask = Ask(number, one.zones, asking.kind, asking.campaign, asking.now_ms, one.deadline_ms)
+        if always or facts is not None or one.deadline_ms is not None:
+            ask = Ask(number, one.zones, asking.kind, asking.campaign, asking.now_ms, one.deadline_ms, one.attributes)
             verdict = screen(policy, ask, facts or NOBODY, checks)
         result = Checked(one, person, verdict, version)
         checked.append(result)

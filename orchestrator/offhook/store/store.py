@@ -19,12 +19,14 @@ from offhook.contacts.calling_rules import CallingRules
 from offhook.disposition import Disposition
 from offhook.errors import CampaignError, StoreError
 from offhook.evidence import packed, unpacked
+from offhook.filters import filter_of
 from offhook.messages import CallFact, CallRecord, CampaignSpec, Wanted
 from offhook.reconcile import Books
 from offhook.store import leads, ledger, outbox
 from offhook.store import tables as t
 from offhook.store.imports import Imports
 from offhook.store.leads import Due, Lead, Lost, Taken
+from offhook.store.next_number import next_number
 from offhook.store.schema import upgrade
 from offhook.store.tables import instant as instant
 from offhook.store.writer import Row, StoreStatus, Writer, read_spool
@@ -85,10 +87,13 @@ def _apply(connection: Connection, rows: Mapping[str, Sequence[Row]]) -> None:
                 last=bindparam("what"),
                 reason=bindparam("why"),
             ),
-            [r["lead"] for r in found],
+            [{key: value for key, value in r["lead"].items() if key != "other"} for r in found],
         )
         made = [r["call"] for r in found if r["call"]["disposition"] != Disposition.NOT_DIALLED]  # the person noticed nothing
         ledger.settle(connection, [{"id": c["id"], "at": c["started_ms"], "what": c["disposition"]} for c in made])
+        for lead in (r["lead"] for r in found):
+            if "other" in lead:
+                next_number(connection, lead["lead"], lead["other"] == "must")
     if found := rows.get("agent"):
         connection.execute(insert(t.agent_log), list(found))
     if found := rows.get("release"):
@@ -333,10 +338,29 @@ class Store(Imports):
 
         *spec* says what the calls are for, and so which lists, caps and rests hold them back; without it they are service calls.
         """
-        name, kind = (spec.name, spec.kind) if spec is not None else ("", "service")
-        asking = ledger.Asking(node, campaign_id, name, kind, _ms(self._clock.now()), self.rules)
+        name, kind, chosen = (spec.name, spec.kind, filter_of(spec.filter)) if spec is not None else ("", "service", None)
+        asking = ledger.Asking(node, campaign_id, name, kind, _ms(self._clock.now()), self.rules, chosen)
         keys = [" ".join(z) for z in zones]
         return await self._writer.work(lambda connection: leads.take(connection, asking, keys, limit, make_id))
+
+    async def reopen_filtered(self, campaign_id: int) -> int:
+        """The filter has changed: open the leads again that it closed; how many."""
+        return await self._writer.work(lambda connection: leads.reopen_filtered(connection, campaign_id))
+
+    async def attributes(self, campaign_id: int, at_once: int = 5000) -> AsyncIterator[list[dict[str, str]]]:
+        """Columns of the lists of all leads that are open or were closed by a filter, *at_once* at a time."""
+        last = 0
+        while True:
+
+            def work(connection: Connection, after: int = last) -> list[tuple[int, dict[str, str]]]:
+                return leads.attributes(connection, campaign_id, after, at_once)
+
+            found = await self._read(work)
+            if found:
+                yield [one for _, one in found]
+            if len(found) < at_once:
+                return
+            last = found[-1][0]
 
     async def seized(self, call_id: str, channel: int, dialled: str) -> None:
         """Journal that the line is about to be seized; the number may be sent once this returns."""
