@@ -11,10 +11,11 @@ from offhook.errors import StoreError
 from offhook.messages import CallChanged, CallEnded, CallPhase, CallStarted
 from offhook.numbers import Number
 from offhook.quota import Rate
-from offhook.retry import after
+from offhook.retry import after, due
 from offhook.store import Lead, StoreStatus
 from offhook.store.history import number_history
 from offhook.store.store import result_row
+from offhook.store.tables import ms
 from offhook.talk import TalkCall
 from offhook.trunks import Way, wait
 from offhook_core import Profile
@@ -147,11 +148,14 @@ class Carrier:
             record = record.model_copy(update={"dialled": self._node.trunks.stored(record.dialled)})
         assert record.disposition is not None and record.ended is not None
         tries = {**call.lead.tries, record.disposition: call.lead.tries.get(record.disposition, 0) + 1}
-        following = after(call.campaign.retry, record.disposition, tries)
+        following = after(call.campaign.retry, record.disposition, tries, record.cause)
         stopped = self._node.stops.why(dialer, call.lead)
         again = following.again and not stopped
-        due = round(record.ended.timestamp() * 1000 + wait(record, following.after_s) * 1000)
-        self._node.store.result(result_row(record, dialer.id, "open" if again else "closed", due, tries, stopped or following.why))
+        due_ms = ms(due(following, record.ended, wait(record, following.after_s), call.lead.zones))
+        row = result_row(record, dialer.id, "open" if again else "closed", due_ms, tries, stopped or following.why)
+        if again and following.next_number:
+            row["lead"]["other"] = "must" if record.disposition is Disposition.VACANT else "may"
+        self._node.store.result(row)
         self.attempts += 1
         if self._node.heard:
             self._node.emit(CallEnded(at=record.ended, call=record))
