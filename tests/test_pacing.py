@@ -218,13 +218,13 @@ def _chances(rng: np.random.Generator, n: int, low: float, high: float) -> np.nd
 
 @pytest.mark.parametrize(("spare", "calls", "talking", "wrapping"), [(1, 4, 3, 1), (0, 10, 15, 3), (2, 30, 8, 2), (3, 120, 80, 12)])
 def test_the_risk_agrees_with_throwing_the_coins(spare: int, calls: int, talking: int, wrapping: int) -> None:
-    from offhook.pacing.predictive import none_left
+    from offhook.pacing.predictive import coming, none_left
 
     rng = np.random.default_rng(7)
     c, t, w = _chances(rng, calls, 0.02, 0.25), _chances(rng, talking, 0.02, 0.2), _chances(rng, wrapping, 0.3, 0.95)
     fresh = 0.2 * np.linspace(0.2, 1.0, 5)
     more = np.array([0, 2])
-    risk = none_left(spare, c, np.concatenate((t, w)), w, fresh, more, 0.0)
+    risk = none_left(spare, coming(c, np.concatenate((t, w))), w, fresh, more, 0.0)
     for k, got in zip(more, risk, strict=True):
         left = np.full((20_000, 5), float(spare))
         for chances, sign in ((c, -1), (t, 1), (w, 1), (np.tile(fresh, (k, 1)), -1)):

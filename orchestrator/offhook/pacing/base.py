@@ -73,18 +73,22 @@ class Counted:
         return self.ready - self.queued
 
 
+_READY, _TALKING, _WRAP, _RESERVED = (int(s) for s in (AgentState.READY, AgentState.TALKING, AgentState.WRAP, AgentState.RESERVED))
+_SETUP, _RINGING, _ANALYSIS, _QUEUED = (int(s) for s in (LineState.SETUP, LineState.RINGING, LineState.ANALYSIS, LineState.QUEUED))
+
+
 def count(state: PacingState) -> Counted:
     """Count lines and agents; a ready agent who is leaving is not counted as ready."""
-    agents = np.bincount(state.agent_state, minlength=5)
-    lines = np.bincount(state.line_state, minlength=7)
+    agents = state.agent_state.tobytes()  # one octet each, counted faster than any array is
+    lines = state.line_state.tobytes()
     leaving = int(np.count_nonzero(state.agent_leaving & (state.agent_state == AgentState.READY))) if state.agent_leaving.any() else 0
     return Counted(
-        ready=int(agents[AgentState.READY]) - leaving,
-        talking=int(agents[AgentState.TALKING]),
-        wrap=int(agents[AgentState.WRAP]),
-        reserved=int(agents[AgentState.RESERVED]),
-        in_flight=int(lines[LineState.SETUP] + lines[LineState.RINGING] + lines[LineState.ANALYSIS]),
-        queued=int(lines[LineState.QUEUED]),
+        ready=agents.count(_READY) - leaving,
+        talking=agents.count(_TALKING),
+        wrap=agents.count(_WRAP),
+        reserved=agents.count(_RESERVED),
+        in_flight=lines.count(_SETUP) + lines.count(_RINGING) + lines.count(_ANALYSIS),
+        queued=lines.count(_QUEUED),
     )
 
 

@@ -62,6 +62,9 @@ def _survival(density: Floats) -> Floats:
     return np.asarray(np.maximum(1.0 - np.concatenate(([0.0], np.cumsum(density)[:-1])), 1e-6))
 
 
+_OUTCOME, _TALK_END, _WRAP_END, _PERSON = int(EventKind.OUTCOME), int(EventKind.TALK_END), int(EventKind.WRAP_END), int(Outcome.PERSON)
+
+
 class AnswerModel:
     """Learns who answers and when.
 
@@ -104,7 +107,7 @@ class AnswerModel:
         """Take in what happened since the last decision; *launched* calls are read off the state's total."""
         people = 0
         for event in state.events:
-            if event.kind == EventKind.OUTCOME:
+            if event.kind == _OUTCOME:
                 people += self._take(event)
         t = state.t
         if self._t is None or self._dialled is None:
@@ -132,7 +135,7 @@ class AnswerModel:
     def _take(self, event: PacingEvent) -> int:
         fresh = self._fresh
         self._since_build += 1
-        if event.outcome == Outcome.PERSON:
+        if event.outcome == _PERSON:
             fresh["sp"].append(event.setup_s)
             fresh["rp"].append(event.ring_s)
             fresh["dp"].append(event.detect_s)
@@ -158,7 +161,8 @@ class AnswerModel:
         seen[0] = seen[0] * keep + people
         seen[1] = seen[1] * keep + shown
         recent = self._recent
-        recent[:, 0] += (people, shown)
+        recent[0, 0] += people
+        recent[1, 0] += shown
         if not people and self._t_cell < CELL_S:
             return
         # How much likelier are the last seconds, or minutes, under a share of their own? Poisson counts, every length up to three minutes.
@@ -192,7 +196,7 @@ class AnswerModel:
     @property
     def doubt(self) -> float:
         """Relative standard deviation of :attr:`share`."""
-        return float(1.0 / np.sqrt(max(self._seen[0], 1.0)))
+        return 1.0 / math.sqrt(max(self._seen[0], 1.0))
 
     # ---- tables
 
@@ -246,13 +250,15 @@ class AnswerModel:
 
     def in_flight(self, state: PacingState) -> Floats:
         """Return, for each call in flight and each of :attr:`moments`, the chance that a person has come through by then."""
-        flying = ((state.line_state >= LineState.SETUP) & (state.line_state <= LineState.ANALYSIS)).nonzero()[0]
-        stage = state.line_state[flying] - 1
+        stages = state.line_state.view(np.uint8) - np.uint8(LineState.SETUP)  # a free line wraps round to 255
+        flying = (stages < 3).nonzero()[0]
         age = ((state.t - state.line_since[flying]) * (1.0 / BIN_S)).astype(np.int64)
-        np.minimum(age, self._within.shape[1] - 1, out=age)
+        bins = self._odds.shape[1]
+        np.minimum(age, bins - 1, out=age)
+        age += stages[flying] * np.int64(bins)  # the tables' rows, one stage after the other
         share = self.share
-        person = share / (share + (1.0 - share) * self._odds[stage, age])
-        return np.asarray(person[:, None] * self._within[stage, age])
+        person = share / (share + (1.0 - share) * self._odds.ravel().take(age))
+        return np.asarray(person[:, None] * self._within.reshape(-1, self._points).take(age, 0))
 
     def fresh_call(self) -> Floats:
         """Return the same chances for a call launched now."""
@@ -285,9 +291,9 @@ class AgentModel:
     def update(self, state: PacingState) -> None:
         """Take in the talks and wrap-ups that ended."""
         for event in state.events:
-            if event.kind == EventKind.TALK_END:
+            if event.kind == _TALK_END:
                 self._learn(self._talks, event, self._talk_mean, 1.2)
-            elif event.kind == EventKind.WRAP_END and event.seconds > 0.05:
+            elif event.kind == _WRAP_END and event.seconds > 0.05:
                 self._learn(self._wraps, event, self._wrap_mean, 2.8)
         if self._since_build >= self._build_at:
             self._build()
@@ -354,12 +360,15 @@ class AgentModel:
         busy = ((doing == 2) | (doing == 3)) & ~state.agent_leaving
         who = busy.nonzero()[0]
         row = doing[who] - 2
-        pace = self._paces[np.minimum(who, len(self._paces) - 1)]
-        elapsed = ((state.t - state.agent_since[who]) * pace * _PER_STEP[row]).astype(np.int64)
-        np.minimum(elapsed, self._table.shape[1] - 1, out=elapsed)
+        pace = self._paces.take(np.minimum(who, len(self._paces) - 1))
+        elapsed = ((state.t - state.agent_since[who]) * pace * _PER_STEP.take(row)).astype(np.int64)
+        steps = self._table.shape[1]
+        np.minimum(elapsed, steps - 1, out=elapsed)
+        elapsed += row * np.int64(steps)
         ahead = (pace[:, None] * (ahead_s * (1.0 / BIN_S))).astype(np.int64)
         np.minimum(ahead, AHEAD_BINS, out=ahead)
-        return np.asarray(self._table[row[:, None], elapsed[:, None], ahead]), row == 1
+        ahead += elapsed[:, None] * self._table.shape[2]
+        return np.asarray(self._table.ravel().take(ahead)), row == 1
 
     @property
     def talk_mean_s(self) -> float:

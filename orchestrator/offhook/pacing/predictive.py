@@ -9,7 +9,7 @@ policy dials one call per free agent, which abandons nobody.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -38,14 +38,32 @@ _sum = np.add.reduce
 # Coins of unlike chances are thrown below as like coins with the same mean and variance: their number may then be a fraction.
 
 
-def none_left(spare: int, calls: Floats, agents: Floats, near: Floats, fresh: Floats, more: Ints, doubt: float) -> Floats:
+class Coming(NamedTuple):
+    """People and agents expected by each moment, and the sums of the squared chances."""
+
+    people: Floats
+    square_people: Floats
+    freed: Floats
+    square_freed: Floats
+
+
+def coming(calls: Floats, agents: Floats) -> Coming:
+    """Sum up what comes.
+
+    Args:
+        calls: Calls in flight by moments: the chance that each has brought a person by then.
+        agents: Busy agents by moments: the chance that each is free by then.
+    """
+    return Coming(_sum(calls, 0), np.einsum("ij,ij->j", calls, calls), _sum(agents, 0), np.einsum("ij,ij->j", agents, agents))
+
+
+def none_left(spare: int, by_then: Coming, near: Floats, fresh: Floats, more: Ints, doubt: float) -> Floats:
     """Return the chance that no agent is free when a person comes through, averaged over the moments at which that may be.
 
     Args:
         spare: Ready agents nobody waits for; negative while people wait.
-        calls: Calls in flight by moments: the chance that each has brought a person by then.
-        agents: Busy agents by moments: the chance that each is free by then.
-        near: Of these, the rows of agents whose chances are unlike the others' (in wrap-up), by moments.
+        by_then: What calls in flight and busy agents bring.
+        near: Rows of the busy agents whose chances are unlike the others' (in wrap-up), by moments.
         fresh: The chance by moments of a call launched now.
         more: Numbers of calls launched now besides the one that is asked about, rising.
         doubt: Relative standard deviation of the chances of *calls* and *fresh*, common to all of them.
@@ -53,8 +71,7 @@ def none_left(spare: int, calls: Floats, agents: Floats, near: Floats, fresh: Fl
     Returns:
         One chance for each entry of *more*.
     """
-    people, square_people = _sum(calls, 0), np.einsum("ij,ij->j", calls, calls)
-    freed, square_freed = _sum(agents, 0), np.einsum("ij,ij->j", agents, agents)
+    people, square_people, freed, square_freed = by_then
     variance = people - square_people + freed - square_freed
     added = more[:, None] * fresh
     if variance[-1] < 4.5 and -10 < spare < 10 and added[-1, -1] < 4.0 and len(near) < 8:
@@ -200,10 +217,11 @@ class Predictive(Paced):
         if self.answers.people_seen < self.min_people:
             more = 1.0 + 1.0 * doubt
             calls, fresh = np.minimum(calls * more, 1.0), np.minimum(fresh * more, 1.0)
+        by_then = coming(calls, agents)
         n, block = 0, 2
         while n < room:
             more_calls = np.arange(n, min(room, n + block))
-            risks = none_left(counted.spare, calls, agents, agents[wrapping], fresh, more_calls, doubt)
+            risks = none_left(counted.spare, by_then, agents[wrapping], fresh, more_calls, doubt)
             over = (risks > limit).nonzero()[0]
             if len(over):
                 n += int(over[0])
@@ -212,7 +230,7 @@ class Predictive(Paced):
                 break
             n += len(more_calls)
             block *= 4
-        most = self._stress(state, counted, calls, agents, fresh)
+        most = self._stress(state, counted, by_then, fresh)
         if n > most:
             n = most
             view.reason = f"should {100 * self.answers.best_share:.0f} % answer again, the calls in flight would use up the budget"
@@ -222,7 +240,7 @@ class Predictive(Paced):
             view.reason = f"cold start, {self.answers.people_seen} of {self.min_people} people seen; " + view.reason
         return max(n, safe)
 
-    def _stress(self, state: PacingState, counted: Counted, calls: Floats, agents: Floats, fresh: Floats) -> int:
+    def _stress(self, state: PacingState, counted: Counted, by_then: Coming, fresh: Floats) -> int:
         """Return how many calls may go so that half the budget could pay for the list turning back to its best share of the last hours.
 
         Many calls are in flight while few people answer; when a good part of the list begins, they all come through before
@@ -231,7 +249,7 @@ class Predictive(Paced):
         better = self.answers.best_share / self.answers.share
         if better < 1.3:
             return state.lines_free
-        room = counted.spare + _sum(agents, 0) + max(1.0, 0.5 * self.budget(state)) - better * _sum(calls, 0)
+        room = counted.spare + by_then.freed + max(1.0, 0.5 * self.budget(state)) - better * by_then.people
         return max(0, int(np.min(room / (better * fresh))))
 
     def _grace(self, state: PacingState) -> float:
