@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -217,6 +218,30 @@ def test_preview_calls_run_inside_a_campaign_that_is_paced_otherwise(tmp_path: P
     at_a_node(tmp_path, leads=0, mode="predictive", pacing=PacingPlan(preview={"level": "vip"}))(main)
 
 
+def test_a_lead_with_an_agent_of_its_own_waits_for_that_agent(tmp_path: Path) -> None:
+    """A promised call-back (D54)."""
+
+    async def main() -> None:
+        async with Node(settings(tmp_path), driver=simulator(PERSON)) as node:
+            ear = Ear(node)
+            await node.create_campaign(CampaignSpec(name="c1", mode="progressive"))
+            await node.import_list("c1", numbers_list(tmp_path, 3))
+            with sqlite3.connect(tmp_path / "data" / "offhook.db") as database:
+                database.execute("UPDATE lead SET agent = 'bob' WHERE e164 LIKE '%0000'")
+            await node.start_campaign("c1")
+            node.floor.log_in("bob", {"c1": STANDARD}, ready=False)
+            node.floor.log_in("ann", {"c1": STANDARD})
+            await asyncio.sleep(30)
+            assert [(one.what, one.agent) for one in ear.calls("connected")] == [("connected", "ann")]
+            node.floor.ready("bob")
+            await asyncio.sleep(30)
+            (shown,) = ear.calls("preview")
+            assert (shown.agent, shown.number) == ("bob", "13900000000")
+            assert [one.call_id for one in ear.calls("connected")][-1] == shown.call_id
+
+    run_virtual(main(), START)
+
+
 def test_high_goes_before_standard_and_overflow_comes_last(tmp_path: Path) -> None:
     async def main(node: Node, ear: Ear) -> None:
         node.floor.log_in("over", {"c1": AgentLevel.OVERFLOW})
@@ -273,6 +298,8 @@ def test_modes_are_switched_while_calls_are_on_their_way(tmp_path: Path) -> None
         await asyncio.sleep(20)
         assert (await node.campaign("c1")).pacing is None
         assert node.pool.in_use <= 5 + 4  # broadcast; talks go on
+        await node.update_campaign("c1", CampaignUpdate(mode="predictive"))
+        assert node.dialer("c1").policy.answers is policy.answers  # type: ignore[union-attr]
         assert (await node.reconcile()).ok
 
     at_a_node(tmp_path, PERSON, NOBODY, leads=400, mode="progressive", prompt=tone_file(tmp_path, 2.0))(main)

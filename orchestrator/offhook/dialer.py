@@ -77,6 +77,7 @@ class Dialer:
         self._previews: deque[Lead] = deque()  # leads to be shown to an agent when one is there
         self._skipped: list[Lead] = []
         self._going = 0  # leads whose agent waits for a line
+        self._learned: Paced | None = None  # policy of an earlier mode with agents
         self._set_gate()
 
     @property
@@ -124,9 +125,10 @@ class Dialer:
     def _set_gate(self) -> None:
         """Pacing as the campaign wants it; calls that are on their way stay counted when only the mode changes."""
         if not self.spec.with_agents:
+            self._learned = self.policy or self._learned
             self.gate = None
         elif self.gate is None:
-            self.gate = Gate(self.spec, self._node.pool.channels)
+            self.gate = Gate(self.spec, self._node.pool.channels, self._learned)
         else:
             self.gate.change(self.spec)
 
@@ -318,21 +320,29 @@ class Dialer:
         return True
 
     def _to_be_shown(self, lead: Lead) -> bool:
-        """Is this lead dialled only for an agent who has seen it? A person who was abandoned is called again in no other way."""
+        """Is this lead dialled only for an agent who has seen it? So is who was abandoned, and who was promised this agent's call."""
         wanted = self.spec.pacing.preview
+        if self._node.floor.here(lead.agent, self.name) is not None:
+            return True
         return lead.tries.get(Disposition.ABANDONED, 0) > 0 or (bool(wanted) and all(lead.extra.get(k) == v for k, v in wanted.items()))
 
     def show_next(self, agent: Agent | None = None) -> bool:
-        """Show the next lead that is to be shown to a ready agent, this one or whoever is promised; False when there is none."""
+        """Show the next lead that is to be shown to a ready agent: who promised to call, this one, or whoever counts for the campaign."""
         if not self._may_dial() or self.gate is None:
             return False
         leads = self._previews
         if not leads and self.gate.policy.reserves and agent is None:
             leads = self.hopper
-        if not leads or not self._node.floor.show(self, leads[0], agent):
-            return False
-        leads.popleft()
-        return True
+        for lead in leads:
+            promised = self._node.floor.here(lead.agent, self.name)
+            if promised is not None and agent is not None and promised is not agent:
+                continue
+            if self._node.floor.show(self, lead, promised or agent):
+                leads.remove(lead)
+                return True
+            if promised is None:
+                return False  # nobody is there for any
+        return False
 
     def skip(self, lead: Lead) -> None:
         """An agent would not call this lead now; it comes again when the list is through."""

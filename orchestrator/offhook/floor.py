@@ -188,6 +188,10 @@ class Floor:
 
     # -- what the campaigns ask -----------------------------------------------------------------------------------------------------
 
+    def here(self, name: str, campaign: str) -> Agent | None:
+        """The agent of that name, if logged in to the campaign."""
+        return next((agent for agent in self.roster.all() if agent.name == name and campaign in agent.logins), None) if name else None
+
     def decide(self, dialer: Dialer, lines_free: int) -> int:
         """How many calls a campaign launches now."""
         assert dialer.gate is not None
