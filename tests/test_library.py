@@ -32,6 +32,21 @@ def test_an_analyzer_names_a_built_in_announcement(library: Library) -> None:
             assert all(event.detail == name.split("-", 2)[2] for event in events if event.provisional)
 
 
+def test_an_event_carries_what_speaks_for_the_name_and_against_it(library: Library) -> None:
+    rivals = []
+    for name in NAMES:
+        for match in library.match(load_builtin(name).samples):
+            assert 5.8 <= match.score <= 10
+            assert 0 < match.place_s <= match.at_s + 0.1
+            assert (match.rival is None) == (match.rival_score == 0)
+            rivals.append(match.rival)
+    assert any(rivals)  # some of them begin alike
+    with CallAnalyzer(detectors=Profile.PRE_ANSWER, library=library) as call:
+        heard = [event for event in call.push(load_builtin(NAMES[0]).samples) if event.kind is EventKind.ANNOUNCEMENT]
+        assert heard[-1].score >= 5.8
+        assert heard[-1].place_ms == pytest.approx(heard[-1].t_ms, abs=60)
+
+
 def test_people_and_machines_are_not_named(library: Library) -> None:
     for name in builtin_names():
         if name not in NAMES and not name.startswith("ivr-zh"):  # that one has the very voice of the announcements, and words of theirs

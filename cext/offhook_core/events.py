@@ -14,8 +14,8 @@ SAMPLES_PER_MS = 8
 NO_ROW = 255
 
 # struct oh_event, native order: at, onset, raised, value, channel, kind, tone, detail, flags, confidence, row, level, margin, 2 x Hz,
-# 4 x cadence, padding, sequence.
-_LAYOUT = struct.Struct("=QQQIH6Bhh2H4H10xH")
+# 4 x cadence, rival, score, rival's score, place, sequence.
+_LAYOUT = struct.Struct("=QQQIH6Bhh2H4HI4H")
 EVENT_BYTES = _LAYOUT.size
 _PROVISIONAL = 1
 _CLEARED = 2
@@ -52,6 +52,10 @@ class Event:
         tone: Signal of a tone or its end, ``Tone.NONE`` else.
         sequence: Counts the channel's events modulo 65536; a gap shows an overrun.
         raised_ns: Monotonic clock of the tick that raised it, 0 from a core that is fed by hand.
+        score: Of an announcement: agreement with the recording, 10 when all is the same; 5.8 and more is told.
+        rival: Of an announcement: number in the library of the runner-up, None when there was none.
+        rival_score: Agreement with the runner-up.
+        place_ms: Of an announcement: how far into the recording it was when it was told.
     """
 
     channel: int
@@ -72,6 +76,10 @@ class Event:
     tone: Tone
     sequence: int
     raised_ns: int
+    score: float = 0.0
+    rival: int | None = None
+    rival_score: float = 0.0
+    place_ms: int = 0
 
     @property
     def t_ms(self) -> float:
@@ -125,7 +133,7 @@ def decode(buffer: bytes | memoryview) -> Iterator[Event]:
     """Events from the octets of an array of ``oh_event``."""
     # fmt: off
     for (at, onset, raised, value, channel, kind, tone, detail, flags, confidence, row, level, margin,
-         f0, f1, c0, c1, c2, c3, sequence) in _LAYOUT.iter_unpack(buffer):
+         f0, f1, c0, c1, c2, c3, rival, score, rival_score, place, sequence) in _LAYOUT.iter_unpack(buffer):
         kind, name, detail, tone = _words(kind, tone, detail)
         event = _Draft(
             channel, kind, name, detail, at, onset, level / 100, confidence / 100,
@@ -133,6 +141,7 @@ def decode(buffer: bytes | memoryview) -> Iterator[Event]:
             (f0 / 10, f1 / 10) if f1 else (f0 / 10,) if f0 else (),
             (c0, c1, c2, c3) if c3 else tuple(ms for ms in (c0, c1, c2) if ms) if c0 else (),
             value, None if row == NO_ROW else row, tone, sequence, raised,
+            score / 100, rival if rival_score else None, rival_score / 100, place * 20,
         )
         event.__class__ = Event
         yield event

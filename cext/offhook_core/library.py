@@ -18,7 +18,7 @@ from offhook_core.events import Event
 SHORTEST_SAMPLES = 4000
 """A clip shorter than 0.5 s names nothing."""
 MOST_CLIPS = 65535
-ALIKE = 15.5
+ALIKE = 5.8
 """Agreement from which two recordings have a part in common."""
 SAME_WRONG = 0.3
 """Share of wrong bits in the worst 0.64 s up to which all of the common stretch is the same recording."""
@@ -53,7 +53,11 @@ class Match:
         provisional: Only the class is sure.
         at_s: When it was told, from the beginning of the recording.
         confidence: 0 to 1.
-        margin: Agreement over what is asked for.
+        margin: Agreement over what is asked for, or over that with the runner-up where this is more.
+        score: Agreement, 10 when all is the same; 5.8 and more is told.
+        rival: Number of the runner-up, None when there was none.
+        rival_score: Agreement with it.
+        place_s: How far into the recording it was when it was told.
     """
 
     number: int
@@ -62,6 +66,10 @@ class Match:
     at_s: float
     confidence: float
     margin: float
+    score: float
+    rival: int | None
+    rival_score: float
+    place_s: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,6 +173,10 @@ class Library:
                 at_s=(one.at_frame + 1) * 0.02,
                 confidence=one.confidence / 100,
                 margin=one.margin / 100,
+                score=one.score / 100,
+                rival=one.rival if one.rival_score else None,
+                rival_score=one.rival_score / 100,
+                place_s=one.place * 0.02,
             )
             for one in (found[i] for i in range(count))
         ]

@@ -39,7 +39,7 @@ static void mend(uint8_t *file, size_t size) {
         return;
     }
     memcpy(file, "OHLIB\r\n\x1a", 8);
-    put32(file + 8, 1);
+    put32(file + 8, 2);
     put32(file + 12, clips);
     put32(file + 16, (uint32_t)((body - clips * 12) / 9));
     put32(file + 20, crc32_of(file + 24, body));

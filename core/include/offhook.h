@@ -193,8 +193,12 @@ typedef struct oh_event {
     int16_t margin_cdb;     /* distance to the next best explanation; larger is surer */
     uint16_t freq_dhz[2];   /* measured frequencies in tenths of 1 Hz, 0 when none */
     uint16_t cadence_ms[4]; /* measured on, off, on, off; 0 when none */
-    uint16_t reserved[5];
-    uint16_t sequence; /* counts the channel's events; a gap shows an overrun */
+    /* ANNOUNCEMENT alone, 0 for the others */
+    uint32_t rival;       /* number of the runner-up, when rival_score is not 0 */
+    uint16_t score;       /* agreement with the recording, hundredths; 1000 = all the same, 580 and more is told */
+    uint16_t rival_score; /* that of the runner-up; 0 = there was none */
+    uint16_t place;       /* frames of 20 ms from the beginning of the recording to here */
+    uint16_t sequence;    /* counts the channel's events; a gap shows an overrun */
 } oh_event;
 
 /* -- tone plans ----------------------------------------------------------------------------------------------------------- */
@@ -370,7 +374,7 @@ typedef struct oh_library oh_library;
 
 /* A recording to be known. */
 typedef struct oh_clip {
-    const int16_t *audio; /* 16 bit, 8 kHz; at least 4000 samples */
+    const int16_t *audio; /* 16 bit, 8 kHz; at least 4000 samples, and one below a second is hardly ever sure enough to be named */
     int samples;
     uint32_t number; /* comes back in OH_EVENT_ANNOUNCEMENT; clips of one number are one announcement */
     uint8_t sort;    /* class of the announcement, any value; comes back in detail, provisionally while several numbers of the class fit */
@@ -399,7 +403,11 @@ typedef struct oh_match_found {
     uint8_t provisional; /* only the sort is sure */
     uint8_t confidence;
     uint8_t reserved;
-    uint16_t margin; /* hundredths */
+    uint16_t margin;      /* hundredths */
+    uint16_t score;       /* see oh_event */
+    uint16_t rival_score; /* see oh_event */
+    uint32_t rival;
+    uint32_t place;
 } oh_match_found;
 
 /* Hear a whole recording by itself. Returns how many were found, at most room, -EINVAL or -ENOMEM. */
@@ -413,7 +421,7 @@ typedef struct oh_fingerprint {
 
 /* Fill bits and sure, both with room for that many frames. Returns the frames, samples / 160, -EINVAL or -ENOMEM. */
 OH_API int oh_fingerprint_make(const int16_t *audio, int samples, uint32_t *bits, uint32_t *sure, int room);
-/* Best agreement of two fingerprints over all places, in hundredths; from 1550 on they have a recording in common. *offset: frame of the
+/* Best agreement of two fingerprints over all places, 0 to 1000; from 580 on they have a recording in common. *offset: frame of the
  * other one at which the first one begins. *worst: share of wrong bits, per cent, in the worst 0.64 s of what lies over each other; 25 and less
  * when all of it is the same. Both may be NULL. -EINVAL: no fingerprints. */
 OH_API int oh_fingerprint_compare(const oh_fingerprint *one, const oh_fingerprint *other, int *offset, int *worst);

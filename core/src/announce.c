@@ -29,6 +29,8 @@ struct oh_announcer *oh_announcer_new(int channels) {
         errno = ENOMEM;
         return NULL;
     }
+    for (int c = 0; c < channels; c++)
+        oh_print_forget(&a->groups[c / OH_LANES].print, c % OH_LANES);
     return a;
 }
 
@@ -63,7 +65,11 @@ static void raise_found(struct oh_lane *lane, const struct oh_verdict *v, struct
                   .detail = v->sort,
                   .flags = v->named ? 0 : OH_FLAG_PROVISIONAL,
                   .confidence = v->confidence,
-                  .margin_cdb = (int16_t)v->margin};
+                  .margin_cdb = (int16_t)v->margin,
+                  .rival = v->rival,
+                  .score = v->score,
+                  .rival_score = v->rival_score,
+                  .place = (uint16_t)(v->heard < UINT16_MAX ? v->heard : UINT16_MAX)};
     oh_ear_raise(&call, &e, (uint32_t)(lane->now - (heard < lane->now ? heard : lane->now)));
 }
 

@@ -4,7 +4,7 @@
 #ifndef OH_ANNOUNCE_H
 #define OH_ANNOUNCE_H
 
-#include "library.h"
+#include "match.h"
 
 struct oh_lane;
 struct oh_sink;

@@ -9,14 +9,18 @@ static const uint8_t edge[OH_PRINT_BANDS + 1] = {10, 11, 12, 14, 15, 17, 19, 20,
                                                  42, 45, 48, 51, 54, 57, 60, 64, 67, 71, 75, 79, 83, 88, 93, 97, 102};
 
 #define FLOOR     1e-7f   /* -70 dBm0 in 8 bins: quieter sounds make no bits */
+#define HUSH      3e-6f   /* a line quieter than that in all bands is switched off, not noisy */
+#define NOISE     1.5f    /* times the least power of a band */
+#define NOT_HEARD 1e9f    /* power of what was not heard yet */
 #define PER_LG2   3.0103f /* dB */
 #define DB(x)     ((x) / PER_LG2)
-#define SURE_DB   5.0f
 #define CLIP_DB   3.0f
 #define LIKELY_DB 2.0f
 
 void oh_print_forget(struct oh_print_group *group, int lane) {
     group->good[lane] = 0;
+    for (int b = 0; b < OH_PRINT_BANDS; b++)
+        group->least[0][b][lane] = group->least[1][b][lane] = NOT_HEARD;
 }
 
 /* lg2 of a positive number to 0.001. */
@@ -42,24 +46,47 @@ static void band_powers(const struct oh_spectrum two[2], float (*power)[OH_LANES
     }
 }
 
+/* Note the least power of each band. Frames of lanes in aside say nothing of the noise. */
+static void follow_noise(struct oh_print_group *group, const float (*now)[OH_LANES], const float *aside) {
+    if (++group->quiet >= OH_PRINT_QUIET) {
+        group->quiet = 0;
+        memcpy(group->least[1], group->least[0], sizeof group->least[0]);
+        for (int b = 0; b < OH_PRINT_BANDS; b++)
+            for (int i = 0; i < OH_LANES; i++)
+                group->least[0][b][i] = NOT_HEARD;
+    }
+    for (int b = 0; b < OH_PRINT_BANDS; b++)
+        for (int i = 0; i < OH_LANES; i++) {
+            float here = now[b][i] + aside[i], least = group->least[0][b][i];
+            group->least[0][b][i] = here < least ? here : least;
+        }
+}
+
 void oh_print_frame(struct oh_print_group *group, const struct oh_spectrum two[2], uint32_t lost, struct oh_print out[OH_LANES]) {
-    float now[OH_PRINT_BANDS][OH_LANES], change[OH_PRINT_BANDS][OH_LANES];
+    float now[OH_PRINT_BANDS][OH_LANES], change[OH_PRINT_BANDS][OH_LANES], all[OH_LANES] = {0}, aside[OH_LANES];
     int slot = group->slot;
     group->slot = (uint8_t)((slot + 1) % OH_PRINT_SPAN);
     band_powers(two, group->power[slot]);
     for (int b = 0; b < OH_PRINT_BANDS; b++)
         for (int i = 0; i < OH_LANES; i++) {
-            float sum = FLOOR;
+            float sum = 0;
             for (int s = 0; s < OH_PRINT_SPAN; s++)
                 sum += group->power[s][b][i];
-            now[b][i] = lg2(sum);
+            now[b][i] = sum;
+            all[i] += sum;
         }
+    for (int i = 0; i < OH_LANES; i++)
+        aside[i] = all[i] < HUSH || (lost >> i & 1) || group->good[i] < OH_PRINT_SPAN - 1 ? NOT_HEARD : 0;
+    follow_noise(group, (const float(*)[OH_LANES])now, aside);
     for (int b = 0; b < OH_PRINT_BANDS; b++)
-        for (int i = 0; i < OH_LANES; i++)
-            change[b][i] = now[b][i] - group->level[slot][b][i];
-    memcpy(group->level[slot], now, sizeof now);
+        for (int i = 0; i < OH_LANES; i++) {
+            float here = group->least[0][b][i], last = group->least[1][b][i], least = here < last ? here : last;
+            float floor = least < NOT_HEARD ? NOISE * least + FLOOR : FLOOR;
+            change[b][i] = lg2((now[b][i] + floor) / (group->sum[slot][b][i] + floor));
+        }
+    memcpy(group->sum[slot], now, sizeof now);
 
-    uint32_t bits[OH_LANES] = {0}, likely[OH_LANES] = {0}, clip[OH_LANES] = {0}, sure[OH_LANES] = {0};
+    uint32_t bits[OH_LANES] = {0}, likely[OH_LANES] = {0}, clip[OH_LANES] = {0};
     for (int b = 0; b < OH_PRINT_BANDS - 1; b++)
         for (int i = 0; i < OH_LANES; i++) {
             float d = change[b][i] - change[b + 1][i];
@@ -67,13 +94,12 @@ void oh_print_frame(struct oh_print_group *group, const struct oh_spectrum two[2
             bits[i] |= (uint32_t)(d > 0) << b;
             likely[i] |= (uint32_t)(size > DB(LIKELY_DB)) << b;
             clip[i] |= (uint32_t)(size > DB(CLIP_DB)) << b;
-            sure[i] |= (uint32_t)(size > DB(SURE_DB)) << b;
         }
     for (int i = 0; i < OH_LANES; i++) {
         bool gone = lost >> i & 1;
         group->good[i] = (uint8_t)(gone ? 0 : group->good[i] < OH_PRINT_FRESH ? group->good[i] + 1 : OH_PRINT_FRESH);
         bool fresh = group->good[i] < OH_PRINT_FRESH;
-        out[i] = fresh ? (struct oh_print){0} : (struct oh_print){bits[i], likely[i], sure[i], clip[i]};
+        out[i] = fresh ? (struct oh_print){0} : (struct oh_print){bits[i], likely[i], clip[i]};
     }
 }
 
@@ -88,6 +114,7 @@ void oh_print_clip(const int16_t *audio, int samples, struct oh_print *out) {
     struct oh_spectrum two[2];
     struct oh_print prints[OH_LANES];
     memset(&group, 0, sizeof group);
+    oh_print_forget(&group, 0);
     oh_kernel_init();
     oh_kernel_fn *kernel = oh_kernel_chosen();
     int frames = oh_print_frames(samples);

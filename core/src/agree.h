@@ -1,0 +1,32 @@
+/* How far two stretches of fingerprint agree. */
+#ifndef OH_AGREE_H
+#define OH_AGREE_H
+
+#include "fingerprint.h"
+
+struct oh_tally {
+    uint32_t bits, wrong, frames; /* frames that have such bits */
+};
+
+/* n frames that lie in a row on both sides; only bits in both masks count. */
+static inline struct oh_tally oh_agree_count(const uint32_t *bits, const uint32_t *mask, const uint32_t *other_bits,
+                                             const uint32_t *other_mask, uint32_t n) {
+    struct oh_tally t = {0, 0, 0};
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t both = mask[i] & other_mask[i];
+        t.frames += both != 0;
+        t.bits += oh_count_bits(both);
+        t.wrong += oh_count_bits((bits[i] ^ other_bits[i]) & both);
+    }
+    return t;
+}
+
+/* How far from chance, 0 to 10: 1 minus twice the share of wrong bits, times 10 (frames / 64)^0.75. Bits of one frame hang together, so that
+ * frames count and not bits; 64 of them make as sure as it gets. Two different recordings reach 5.3 once in an hour and a half against 535 clips, and
+ * each 0.15 more is three times rarer. The same recording has 9.5 on a quiet line; in noise of 10 dB 7, and seldom less than 5.8. 0 for fewer than 240 bits
+ * or 20 frames. */
+float oh_agreement(struct oh_tally t);
+/* The same for stretches that are known to be near: 0 for fewer than so many bits. */
+float oh_agreement_of_few(struct oh_tally t, uint32_t bits);
+
+#endif
