@@ -100,6 +100,7 @@ def _orders(folder: Path, call: str) -> dict[str, dict[str, Any]]:
         "policy.show": {},
         "policy.set": {},
         "suppress": {"ref": "c7"},
+        "trunks": {},
         "calls": one,
         "call": {"id": call},
         "label": {"call": call, "truth": "noise", "source": "ann"},

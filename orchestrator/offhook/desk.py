@@ -27,6 +27,7 @@ from offhook.messages import (
     CampaignUpdate,
     Phase,
     Reconciliation,
+    TrunkState,
     Wanted,
 )
 from offhook.reconcile import reconcile
@@ -189,6 +190,10 @@ class Desk(ContactDesk, ListDesk):
     async def label(self, label: NewLabel) -> Label:
         """Store what a call really was. OffhookError when there is no such call."""
         return await add_label(self.store, label, self.clock.now())
+
+    async def trunk_states(self) -> list[TrunkState]:
+        """None: a desk has no lines."""
+        return []
 
     async def reconcile(self) -> Reconciliation:
         """Check that the books add up."""

@@ -449,6 +449,18 @@ class NodeState(Told):
     reconciled: bool = Field(True, description="Outcomes sum to attempts.")
 
 
+class TrunkState(Told):
+    """How a trunk group does, over its latest 200 calls."""
+
+    name: str
+    spans: tuple[int, ...]
+    attempts: int = Field(description="Calls that the figures are made from.")
+    answer_seizure_ratio: float = Field(description="Share of attempts that were answered.")
+    post_dial_delay_s: float | None = Field(None, description="Median from the seizure to ringing, or to the answer.")
+    false_answers: float = Field(0.0, description="Share of answers behind which was an announcement or a tone.")
+    resting: tuple[int, ...] = Field((), description="Channels that take no calls for a while, because their calls went wrong.")
+
+
 class Reconciliation(Told):
     """Do the books add up? (D35, S04)."""
 

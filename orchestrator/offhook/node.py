@@ -49,6 +49,7 @@ from offhook.messages import (
     Reconciliation,
     SpanChanged,
     SpanState,
+    TrunkState,
 )
 from offhook.numbers import Number
 from offhook.prompts import PromptBook
@@ -519,6 +520,10 @@ class Node(Desk):
             spooled=self.store.spooled,
             reconciled=self._reconciled,
         )
+
+    async def trunk_states(self) -> list[TrunkState]:
+        """How each trunk group does."""
+        return self.trunks.status()
 
     async def reconcile(self) -> Reconciliation:
         """Check that the books add up; a broken sum raises an alarm event."""

@@ -19,6 +19,7 @@ from offhook.messages import (
     NodeEvent,
     NodeState,
     Reconciliation,
+    TrunkState,
 )
 
 
@@ -151,6 +152,9 @@ class Service(Persons, Protocol):
 
     async def label(self, label: NewLabel) -> Label:
         """Store what a call really was, as an agent or another program says."""
+
+    async def trunk_states(self) -> list[TrunkState]:
+        """How each trunk group does; empty where no lines are."""
 
     async def reconcile(self) -> Reconciliation:
         """Check that the books add up."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from offhook.channels import Allowed, ChannelPool
 from offhook.clock import Clock
 from offhook.disposition import Disposition
-from offhook.messages import CallRecord
+from offhook.messages import CallRecord, TrunkState
 from offhook.numbers import DialPlan, Number, dialled
 from offhook.quota import Pacer
 from offhook.routes import Choice, Routes, Trunk, decide
@@ -55,18 +55,6 @@ class Way:
         if self.trunk is None:
             return Dial(channel, call_id, self.dialled, self.calling)
         return Dial(channel, call_id, self.dialled, self.calling, self.trunk.called_as, self.trunk.calling_as, self.trunk.overlap)
-
-
-@dataclass(frozen=True, slots=True)
-class TrunkState:
-    """How a trunk group does, over its latest calls."""
-
-    name: str
-    attempts: int
-    answer_seizure_ratio: float  # share of attempts that were answered
-    post_dial_delay_s: float | None  # median from the seizure to ringing or announcement
-    false_answers: float  # share of answers behind which was an announcement or a tone
-    resting: tuple[int, ...]  # channels
 
 
 @dataclass(slots=True)
@@ -248,15 +236,17 @@ class Trunks:
         states = []
         for group in self._groups.values():
             attempts, answers = len(group.calls), sum(call[0] for call in group.calls)
+            resting = [c for c, state in self._channels.items() if state.resting and self._of_span.get(c // self._pool.per_span) is group]
             delays = [call[1] / 1000 for call in group.calls if call[1] is not None]
             states.append(
                 TrunkState(
-                    group.trunk.name,
-                    attempts,
-                    answers / attempts if attempts else 0.0,
-                    statistics.median(delays) if delays else None,
-                    sum(call[2] for call in group.calls) / answers if answers else 0.0,
-                    tuple(c for c, state in self._channels.items() if state.resting and c // self._pool.per_span in group.trunk.spans),
+                    name=group.trunk.name,
+                    spans=group.trunk.spans,
+                    attempts=attempts,
+                    answer_seizure_ratio=answers / attempts if attempts else 0.0,
+                    post_dial_delay_s=statistics.median(delays) if delays else None,
+                    false_answers=sum(call[2] for call in group.calls) / answers if answers else 0.0,
+                    resting=tuple(resting),
                 )
             )
         return states

@@ -28,6 +28,7 @@ from offhook.messages import (
     NodeState,
     Reconciliation,
     Told,
+    TrunkState,
 )
 from offhook.service import Service
 
@@ -263,6 +264,10 @@ async def _label(node: Service, label: NewLabel) -> Label:
     return await node.label(label)
 
 
+async def _trunks(node: Service, _: NoArguments) -> list[TrunkState]:
+    return await node.trunk_states()
+
+
 async def _reconcile(node: Service, _: NoArguments) -> Reconciliation:
     return await node.reconcile()
 
@@ -308,6 +313,14 @@ VERBS: dict[str, Verb] = {
         Verb("call", "One call with its evidence.", OneCall, CallRecord, False, _call),
         *(Verb(*row) for row in (*agent_verbs.ROWS, *contact_verbs.ROWS)),
         Verb("label", "Say what a call really was: a wrong verdict becomes a recording to train with.", NewLabel, Label, True, _label),
+        Verb(
+            "trunks",
+            "How each trunk group does, and which channels rest.",
+            NoArguments,
+            list[TrunkState],
+            False,
+            _trunks,
+        ),
         Verb("reconcile", "Check that the books add up.", NoArguments, Reconciliation, False, _reconcile),
         Verb("shutdown", "End the node in good order.", Shutdown, Accepted, True, _shutdown),
         Verb("help", "All verbs with the schema of their arguments.", NoArguments, list[VerbHelp], False, _help),
