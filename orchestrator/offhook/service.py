@@ -7,7 +7,20 @@ from pathlib import Path
 from typing import Protocol
 
 from offhook.agent_messages import AgentLevel, AgentShown
-from offhook.contacts.model import Contact, ContactIn, Listed, ListEntry, PolicyShown, Refusal, Suppressed, Suppression, TakeOff, Whom
+from offhook.contacts.model import (
+    CallBack,
+    Contact,
+    ContactIn,
+    Listed,
+    ListEntry,
+    PolicyShown,
+    Promised,
+    Refusal,
+    Suppressed,
+    Suppression,
+    TakeOff,
+    Whom,
+)
 from offhook.contacts.policy import ContactPolicy
 from offhook.labels import Label, NewLabel
 from offhook.messages import (
@@ -46,6 +59,9 @@ class Persons(Protocol):
 
     async def note(self, what: Refusal) -> None:
         """Enter a refusal, or a contact by other means, into the ledger."""
+
+    async def call_back(self, wanted: CallBack) -> Promised:
+        """Promise somebody a call at a time."""
 
     async def policy(self) -> PolicyShown:
         """The contact policy in force."""

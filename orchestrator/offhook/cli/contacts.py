@@ -209,6 +209,28 @@ def refused(
         print(f"noted: {what.result}")
 
 
+@contacts.command()
+def callback(
+    number: WhoArgument,
+    more: Annotated[
+        list[str] | None, typer.Argument(help="campaign=... at=... agent=...", metavar="KEY=VALUE...", show_default=False)
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Promise somebody a call; it goes before every other lead of the campaign."""
+    want_json(as_json)
+    from offhook.contacts.model import CallBack
+
+    wanted = checked(CallBack, {**read_pairs(more or (), CallBack), **who(number)})
+    made = at_desk(config, lambda desk: desk.call_back(wanted))
+    if as_json:
+        tell(made.model_dump(mode="json"))
+    else:
+        by = f" by {made.agent}" if made.agent else ""
+        print(f"{made.campaign}, lead {made.lead}: {made.number} is called{by} at {made.at:%Y-%m-%d %H:%M:%S} UTC")
+
+
 @policy.command("show")
 def show_policy(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """The policy in force."""

@@ -11,12 +11,14 @@ from sqlalchemy import Connection
 from offhook import lists
 from offhook.clock import Clock, in_thread
 from offhook.contacts.model import (
+    CallBack,
     Contact,
     ContactIn,
     Listed,
     ListEntry,
     ListReport,
     PolicyShown,
+    Promised,
     Refusal,
     Suppressed,
     Suppression,
@@ -26,7 +28,7 @@ from offhook.contacts.model import (
 from offhook.contacts.policy import ContactPolicy
 from offhook.lists import Row, Source
 from offhook.messages import ImportProblem
-from offhook.store import contacts, ledger, listed, suppression
+from offhook.store import contacts, ledger, listed, promises, suppression
 from offhook.store.tables import ms
 
 if TYPE_CHECKING:
@@ -113,6 +115,11 @@ class ContactDesk:
             ledger.note(connection, number, when, what.result, what.kind, what.department)
 
         await self.store.work(work)
+
+    async def call_back(self, wanted: CallBack) -> Promised:
+        """Promise somebody a call: it goes before every other lead of the campaign when its time has come."""
+        now = ms(self.clock.now())
+        return await self.store.work(lambda connection: promises.promise(connection, wanted, now))
 
     async def policy(self) -> PolicyShown:
         """The contact policy in force."""

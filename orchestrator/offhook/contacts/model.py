@@ -142,3 +142,27 @@ class Refusal(Whom):
     at: dt.datetime | None = Field(None, description="When; none: now.")
     kind: CallKind = "service"
     department: str = Field("", max_length=63)
+
+
+class CallBack(Whom):
+    """Somebody was promised a call (D54, Q03)."""
+
+    campaign: str = Field(min_length=1, max_length=63, description="Campaign that makes the call.")
+    at: dt.datetime = Field(description="When, with its offset; the past means now.")
+    agent: str = Field("", max_length=63, description="Agent who promised it; empty: anyone.")
+
+    @model_validator(mode="after")
+    def _aware(self) -> CallBack:
+        if self.at.tzinfo is None:
+            raise ValueError("at needs an offset, e.g. 2026-12-24T10:00:00+08:00")
+        return self
+
+
+class Promised(Told):
+    """A promise as stored."""
+
+    lead: int
+    campaign: str
+    number: str
+    at: dt.datetime
+    agent: str

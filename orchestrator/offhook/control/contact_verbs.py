@@ -8,11 +8,13 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from offhook.contacts.model import (
+    CallBack,
     Contact,
     ContactIn,
     Listed,
     ListEntry,
     PolicyShown,
+    Promised,
     Refusal,
     Suppressed,
     Suppression,
@@ -69,6 +71,10 @@ async def _note(node: Persons, what: Refusal) -> Noted:
     return Noted()
 
 
+async def _call_back(node: Persons, wanted: CallBack) -> Promised:
+    return await node.call_back(wanted)
+
+
 async def _policy(node: Persons, _: Nothing) -> PolicyShown:
     return await node.policy()
 
@@ -92,6 +98,7 @@ ROWS: tuple[Row, ...] = (
     ("contact.put", "Store a contact with its numbers, or replace what is known of it.", ContactIn, Contact, True, _put),
     ("contact.show", "One contact, by number or ref.", Whom, Contact, False, _contact),
     ("contact.note", "Enter a refusal, or a contact by other means, into the ledger.", Refusal, Noted, True, _note),
+    ("contact.callback", "Promise somebody a call at a time, by an agent or by anyone.", CallBack, Promised, True, _call_back),
     ("list.add", "Put somebody on the black, red, grey or do-not-disturb list.", ListEntry, Listed, True, _add),
     ("list.remove", "Take somebody off a list.", TakeOff, TakenOff, True, _remove),
     ("list.find", "The lists that somebody is on.", Whom, list[Listed], False, _find),

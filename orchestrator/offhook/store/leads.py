@@ -95,6 +95,9 @@ def take(connection: Connection, asking: ledger.Asking, zones: Sequence[str], li
     """Reserve up to *limit* leads that are due and in one of *zones*, values of the column; hold or close those that may not be called."""
     taken = Taken()
     looked = 0
+    promised = _promised(connection, asking, zones, limit)
+    if promised:
+        _reserve(connection, asking, promised, limit, make_id, taken)
     for key in zones:
         while (want := limit - len(taken)) > 0:
             rows = _candidates(connection, asking, key, max(want, SPARE) if looked else want)
@@ -106,6 +109,13 @@ def take(connection: Connection, asking: ledger.Asking, zones: Sequence[str], li
             looked += len(rows)
             _reserve(connection, asking, rows, want, make_id, taken)
     return taken
+
+
+def _promised(connection: Connection, asking: ledger.Asking, zones: Sequence[str], limit: int) -> Sequence[Any]:
+    """Leads who were promised a call by now."""
+    mine = (t.lead.c.campaign_id == asking.campaign_id, t.lead.c.promised_ms <= asking.now_ms, t.lead.c.due_ms <= asking.now_ms)
+    query = select(t.lead).where(*mine, t.lead.c.state == "open", t.lead.c.zones.in_(list(zones)))
+    return connection.execute(query.order_by(t.lead.c.promised_ms, t.lead.c.id).limit(limit).with_for_update(skip_locked=True)).fetchall()
 
 
 def _candidates(connection: Connection, asking: ledger.Asking, zones: str, limit: int) -> Sequence[Any]:

@@ -34,6 +34,13 @@ class LeadRow(Base):
         UniqueConstraint("campaign_id", "e164", name="uq_lead_campaign_number"),
         Index("ix_lead_due", "campaign_id", "state", "zones", "due_ms"),
         Index("ix_lead_number", "e164"),
+        Index(
+            "ix_lead_promised",
+            "campaign_id",
+            "promised_ms",
+            sqlite_where=text("promised_ms IS NOT NULL"),
+            postgresql_where=text("promised_ms IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
@@ -55,6 +62,7 @@ class LeadRow(Base):
     reason: Mapped[str] = mapped_column(String(80))  # why it is closed, or due again
     deadline_ms: Mapped[int | None] = mapped_column(BigInteger)  # not called after it (D47)
     agent: Mapped[str] = mapped_column(String(63), server_default="")  # who promised to call back; empty: anyone
+    promised_ms: Mapped[int | None] = mapped_column(BigInteger)  # a call was promised for then: it goes before all others
 
 
 class JournalRow(Base):

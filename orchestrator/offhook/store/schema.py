@@ -8,7 +8,7 @@ from sqlalchemy import Connection, inspect, text
 
 from offhook.errors import StoreError
 
-HEAD = "0006"
+HEAD = "0007"
 """Newest migration. Known here so that Alembic is loaded only when there is something to do."""
 
 

@@ -86,6 +86,7 @@ def _apply(connection: Connection, rows: Mapping[str, Sequence[Row]]) -> None:
                 tries=bindparam("counts", type_=_lead.c.tries.type),
                 last=bindparam("what"),
                 reason=bindparam("why"),
+                promised_ms=None,
             ),
             [{key: value for key, value in r["lead"].items() if key != "other"} for r in found],
         )
