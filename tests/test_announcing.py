@@ -152,3 +152,22 @@ def test_a_node_learns_an_unknown_announcement_and_knows_it_once_it_is_named(tmp
     for call in dial(tmp_path, 3, TALKING):
         assert [fact.detail for fact in call.evidence if fact.name == "announcement"] == ["talking:learnt"]
         assert call.disposition is D.BUSY
+
+
+def test_a_node_learns_the_announcement_of_a_false_answer_and_calls_it_by_its_name_then(tmp_path: Path) -> None:
+    lying: dict[str, object] = {
+        "kind": "false_answer",
+        "announcement": ["announcement-zh-busy"],
+        "announcement_share": 1.0,
+        "meaning": "busy",
+        "pause_s": 0.3,
+    }
+    store = AnnouncementStore(tmp_path / "data" / "announcements")
+    assert {call.disposition for call in dial(tmp_path, 3, lying)} == {D.MACHINE}  # somebody speaks on and on
+    clusters = UnknownStore(store).entries()
+    assert [(one.count, one.before_answer) for one in clusters] == [(3, 0)]
+    UnknownStore(store).name(clusters[0].id, C.TALKING, "learnt")
+    (tmp_path / "data" / "offhook.db").unlink()
+    for call in dial(tmp_path, 2, lying):
+        assert call.disposition is D.BUSY
+        assert call.rule == "false_busy"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -182,6 +183,59 @@ def test_a_beep_while_the_message_plays_starts_it_again() -> None:
     record, line, _ = play_out([*ANSWERED, *spoke(4.5, 9.0), (13.0, tone("beep", 13.0, 0.5))])
     assert [what for what, _ in line.did if what.startswith("play")] == ["play message.wav"] * 2
     assert record.message_left
+
+
+def test_three_rising_notes_of_a_ring_back_tune_do_not_end_the_call_s02() -> None:
+    tune: list[Step] = [*RINGS, (3.0, heard(EventKind.MUSIC, 3.0, from_s=1.0)), (7.9, tone("sit", 7.9, 0.6))]
+    record, line, _ = play_out([*tune, (20.0, Answered), *spoke(20.5, 21.2)])
+    assert record.disposition is Disposition.PERSON
+    assert any(fact.name == "sit" for fact in record.evidence)
+    after, line, _ = play_out([*tune, (9.0, heard(EventKind.MUSIC_END, 9.0)), (11.0, tone("sit", 11.0, 0.9))])
+    assert after.disposition is Disposition.SUSPECT_VACANT
+    assert line.did == [("hangup", 19.0)]
+
+
+def core_says(what: str, t_s: float, p: float) -> Sound:
+    """A verdict of the core's own analysis."""
+    event = heard(EventKind.ANSWER, t_s, detail=what)
+    return replace(event, confidence=p)
+
+
+def test_somebody_who_picks_up_while_the_machine_speaks_hears_the_prompt_s02() -> None:
+    steps: list[Step] = [*ANSWERED, *spoke(4.5, 9.0), (10.0, core_says("person", 10.0, 0.98))]
+    record, line, _ = play_out(steps)
+    assert record.disposition is Disposition.PERSON
+    assert [what for what, _ in line.did] == ["answered", "play notice.wav", "hangup"]
+    verdicts = [(fact.name, fact.detail) for fact in record.evidence if fact.kind == "verdict"]
+    assert [name for name, _ in verdicts] == ["machine", "person", "person"]
+    assert verdicts[1][1] == "somebody picked up while the machine spoke"
+    unsure, _, _ = play_out([*ANSWERED, *spoke(4.5, 9.0), (10.0, core_says("person", 10.0, 0.6))])
+    assert unsure.disposition is Disposition.MACHINE
+
+
+def test_what_the_core_thinks_moves_the_probability_of_a_verdict_that_stands() -> None:
+    alone, _, _ = play_out([*ANSWERED, *spoke(4.5, 5.2)])
+    agreed, _, _ = play_out([*ANSWERED, *spoke(4.5, 5.2), (5.3, core_says("person", 5.3, 0.9))])
+    doubted, _, _ = play_out([*ANSWERED, *spoke(4.5, 5.2), (5.3, core_says("machine", 5.3, 0.9))])
+    assert {alone.disposition, agreed.disposition, doubted.disposition} == {Disposition.PERSON}
+    assert doubted.probability is not None
+    assert alone.probability is not None
+    assert agreed.probability is not None
+    assert doubted.probability < alone.probability < agreed.probability
+    assert any(fact.kind == "runner_up" and fact.name == "machine" for fact in doubted.evidence)
+
+
+def test_speech_of_a_false_answer_may_be_learnt_and_a_persons_or_a_mailboxs_never() -> None:
+    _, _, false_answer = play_out([*ANSWERED, *spoke(4.5, 9.0)], answer={"machine": "hangup"})
+    assert false_answer.unknown_speech is not None
+    assert false_answer.unknown_speech[0] == 4500
+    _, _, person = play_out([*ANSWERED, *spoke(4.5, 5.2), *spoke(6.0, 9.0)])
+    assert person.unknown_speech is None
+    _, _, mailbox = play_out([*ANSWERED, *spoke(4.5, 9.0), (9.9, tone("beep", 9.9, 0.4))])
+    assert mailbox.unknown_speech is None
+    keys: Step = (8.0, tone("dtmf", 8.0, 0.08, "9"))
+    _, _, pressed = play_out([*ANSWERED, *spoke(4.5, 9.0), keys])
+    assert pressed.unknown_speech is None
 
 
 def test_a_short_greeting_of_a_machine_is_found_out_by_its_beep() -> None:

@@ -92,6 +92,7 @@ def test_a_vacant_number_needs_two_independent_signs_s05() -> None:
     assert fuse(facts(cause=Cause.UNALLOCATED, earlier_vacant=1)).disposition is D.VACANT  # the same sign on another day
     assert fuse(facts(tones={"sit_us"}, sit={"IC"})).disposition is D.SUSPECT_VACANT
     assert fuse(facts(tones={"sit_us"}, sit={"NC"})).disposition is D.CONGESTION
+    assert fuse(facts(who=Party.US, ended=Ended.HEARD, tones={"sit"}, rang=True)).disposition is D.SUSPECT_VACANT  # ringing goes before
 
 
 def test_a_number_that_was_reached_before_is_condemned_by_three_signs_only_s05() -> None:

@@ -23,7 +23,7 @@ from offhook.line import Line
 from offhook.messages import CallPhase, CallRecord, CampaignSpec
 from offhook.numbers import completeness
 from offhook.prompts import Prompt
-from offhook.speech import Speech
+from offhook.speech import ANNOUNCEMENT_MS, Speech
 from offhook.store import Lead
 from offhook_core import Event as Sound
 from offhook_core import EventKind
@@ -33,10 +33,6 @@ log = logging.getLogger(__name__)
 
 SECOND_SIGN_S = 8.0
 """After one sign of a vacant number the line is kept so long for the other one (S05)."""
-ANNOUNCEMENT_MS = 1200
-"""So much speech before any answer is an announcement."""
-LATE_ANNOUNCEMENT_MS = 1800
-"""And so much after one may be."""
 LATE_BEEP_MS = 5000
 """A beep so soon after a person's verdict tells that it was a short greeting of a machine."""
 KEY_ECHO_MS = 300
@@ -49,6 +45,8 @@ CLEAR_S = 30.0
 """A line that is not free so long after our hanging up is reported as stuck."""
 MAX_DIGITS = 64
 
+MUSICAL = frozenset({"sit", "sit_us"})
+"""Three rising notes are no sign while music plays."""
 _EARLY_END = frozenset({"busy", "congestion"})  # nothing better follows
 _FAR_END_GONE = frozenset({"busy", "congestion", "howler"})
 
@@ -106,6 +104,7 @@ class Call:
         self._timeline = TimeLine()
         self._analysis: AnswerAnalysis | None = None
         self._speech = Speech()
+        self._music = False
         self._token = 0
         self._playing: Prompt | None = None
         self._play_from_ms = 0
@@ -141,7 +140,7 @@ class Call:
         answered = self.facts.answered
         if self.facts.announcements or (answered and not self._may_be_false_answer()):
             return None
-        span = self._speech.span(answered, self._duration_ms, LATE_ANNOUNCEMENT_MS if answered else ANNOUNCEMENT_MS)
+        span = self._speech.announcement(answered, self._duration_ms)
         return None if span is None else (*span, self._duration_ms)
 
     def _may_be_false_answer(self) -> bool:
@@ -272,8 +271,10 @@ class Call:
             self._speech.ended(round(event.onset_ms) + event.value, answered=False)
             self.facts.announced = self._speech.early.spoken_ms >= ANNOUNCEMENT_MS
         elif event.kind == EventKind.MUSIC:
-            self.facts.rang = self.facts.music = True  # a ring-back tune (彩铃)
-        elif event.kind == EventKind.TONE:
+            self.facts.rang = self.facts.music = self._music = True  # a ring-back tune (彩铃)
+        elif event.kind == EventKind.MUSIC_END:
+            self._music = False
+        elif event.kind == EventKind.TONE and not (self._music and name in MUSICAL):
             self.facts.tones.add(name)
             if name == "sit_us" and event.detail:
                 self.facts.sit.add(event.detail)

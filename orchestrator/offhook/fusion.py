@@ -109,8 +109,8 @@ BEFORE: tuple[Sign, ...] = (
         lambda f: bool(_causes(f) - _SPECIFIC - ({_TIMER} if f.rang else set())),
     ),
     # -- ringing ----------------------------------------------------------------------------------------------------------------------
-    Sign("alerting", S.SIGNALLING, "alerting or ring-back tone", {D.NO_ANSWER: 8, D.VACANT: -10}, lambda f: f.rang and not f.music),
-    Sign("colour_ringback", S.TONE, "music before the answer (彩铃)", {D.NO_ANSWER: 8, D.VACANT: -10}, lambda f: f.music),
+    Sign("alerting", S.SIGNALLING, "alerting or ring-back tone", {D.NO_ANSWER: 8, D.VACANT: -6}, lambda f: f.rang and not f.music),
+    Sign("colour_ringback", S.TONE, "music before the answer (彩铃)", {D.NO_ANSWER: 8, D.VACANT: -6}, lambda f: f.music),
     Sign(
         "gave_up",
         S.SIGNALLING,
@@ -143,7 +143,7 @@ BEFORE: tuple[Sign, ...] = (
         "tone_sit",
         S.TONE,
         "SIT without a coding: some announcement follows",
-        {D.VACANT: 18, D.UNREACHABLE: 10},
+        {D.VACANT: 18, D.UNREACHABLE: 8},
         lambda f: bool(f.tones & {"sit", "sit_us"}) and not f.sit and "unobtainable" not in f.tones,
     ),
     # -- announcements ----------------------------------------------------------------------------------------------------------------

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+ANNOUNCEMENT_MS = 1200
+"""So much speech before any answer is an announcement."""
+LATE_ANNOUNCEMENT_MS = 1800
+"""And so much after one may be."""
+
 
 @dataclass(slots=True)
 class Span:
@@ -38,8 +43,9 @@ class Speech:
         span.to_ms = end_ms
         span.spoken_ms += end_ms - self._onset_ms
 
-    def span(self, answered: bool, now_ms: int, least_ms: int) -> tuple[int, int] | None:
-        """From and to, if there was so much of it; what is still on lasts until *now_ms*."""
+    def announcement(self, answered: bool, now_ms: int) -> tuple[int, int] | None:
+        """From and to, if it was long enough to be one; what is still on lasts until *now_ms*."""
         span = self.late if answered else self.early
         to_ms = now_ms if self.on else span.to_ms
+        least_ms = LATE_ANNOUNCEMENT_MS if answered else ANNOUNCEMENT_MS
         return None if span.from_ms is None or to_ms - span.from_ms < least_ms else (span.from_ms, to_ms)
