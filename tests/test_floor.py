@@ -380,7 +380,15 @@ def test_wrap_up_ends_by_itself_where_it_has_a_limit_and_a_pause_has_its_reason(
         ann = node.floor.agent("ann")
         assert (ann.status, ann.reason) == (AgentStatus.PAUSED, "lunch")
         assert node.pool.in_use == 0
+        await asyncio.sleep(3)
         assert node.floor.ready("ann").status is AgentStatus.READY
+        node.floor.log_out("ann")
+        await node.store.flush()
+        with sqlite3.connect(tmp_path / "data" / "offhook.db") as database:
+            rows = database.execute("SELECT state, (to_ms - from_ms) / 1000.0, reason, campaign FROM agent_log ORDER BY id").fetchall()
+        assert [row[0] for row in rows] == ["ready", "talking", "wrap", "paused"]
+        assert [row[1] for row in rows] == pytest.approx([4, 2, 5, 9], abs=1)
+        assert [row[2:] for row in rows[1:]] == [("", "c1"), ("", "c1"), ("lunch", "")]
 
     at_a_node(tmp_path, pacing=PacingPlan(wrap_limit_s=5))(main)
 

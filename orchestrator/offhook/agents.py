@@ -136,8 +136,6 @@ class Roster:
     def log_in(self, name: str, logins: Mapping[str, AgentLevel]) -> Agent:
         """Log in, or change the campaigns of an agent who is. A new one is out until :meth:`enter` says otherwise."""
         agent = self._agents.get(name)
-        if agent is not None and not agent.here:
-            agent.since = asyncio.get_running_loop().time()  # what was before is nobody's time
         if agent is None:
             if not _NAME.fullmatch(name):
                 raise AgentError(
@@ -149,6 +147,8 @@ class Roster:
             self._state = np.append(self._state, np.int8(AgentState.OUT))
             self._since = np.append(self._since, asyncio.get_running_loop().time())
             self._leaving = np.append(self._leaving, False)
+        if not agent.here:
+            agent.since = asyncio.get_running_loop().time()  # what was before is nobody's time
         agent.logins = dict(logins)
         agent.here = True
         self.changes += 1
