@@ -250,8 +250,3 @@ class Trunks:
                 )
             )
         return states
-
-    def close(self) -> None:
-        """No timer of ours fires any more."""
-        if self._again is not None:
-            self._again.cancel()
