@@ -25,6 +25,7 @@ enum {
     /* and of the call so far, see measure() */
     OH_AT_FACTS = OH_AT_MEANS + 10
 };
+_Static_assert(OH_AT_FACTS + 16 == OH_ANSWER_FEATURES, "a model file has a weight for each of these");
 
 enum oh_answer_sort { OH_SORT_PERSON, OH_SORT_MACHINE, OH_SORT_IVR, OH_SORT_ANNOUNCEMENT, OH_SORT_OTHER };
 

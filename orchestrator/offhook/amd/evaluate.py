@@ -16,6 +16,8 @@ from offhook_core.answer import AnswerSettings, Heard, hear
 
 TAIL_S = 3.0
 """Line noise after a recording's end; nobody there speaks to the callee."""
+HEARD_S = 7.0
+"""More of a recording is not heard."""
 MACHINES = frozenset({"machine", "ivr", "announcement", "screening"})
 NOBODY = frozenset({"tones", "beep", "music", "noise"})
 TIMES_MS = (1500, 2500)
@@ -48,7 +50,7 @@ class Trial:
 
 def as_recorded(clip: Clip, rng: np.random.Generator) -> NDArray[np.int16]:
     """The recording at -18 dBm0 on a quiet line, from its first sample on."""
-    x = clip.audio[: 7 * RATE]
+    x = clip.audio[: int(HEARD_S * RATE)]
     n = len(x) + int(TAIL_S * RATE)
     call = rng.standard_normal(n).astype(np.float32) * DBM0 * 10 ** (-66 / 20)
     speech = x[clip.onset : clip.end]
@@ -59,7 +61,7 @@ def as_recorded(clip: Clip, rng: np.random.Generator) -> NDArray[np.int16]:
 
 def varied(clips: Sequence[Clip], seed: int) -> tuple[list[NDArray[np.int16]], list[float]]:
     """Each recording through a random microphone and line as in training, and the end of its speech in ms."""
-    maker = CallMaker(clips, seconds=7.0)
+    maker = CallMaker(clips, seconds=HEARD_S)
     audio, ends = [], []
     for number, clip in enumerate(clips):
         call, end = maker.single(clip, np.random.default_rng([seed, number]))
@@ -82,7 +84,9 @@ def trials(
 
 
 def _trial(clip: Clip, end_ms: float, heard: Heard) -> Trial:
-    verdicts = tuple((e.t_ms, e.detail, e.p) for e in heard.events if e.kind == EventKind.ANSWER and not e.provisional)
+    cut = HEARD_S * 1000 if len(clip.audio) > HEARD_S * RATE else np.inf  # a word that is cut off, then silence, is nobody's doing
+    found = [e for e in heard.events if e.kind == EventKind.ANSWER and not e.provisional]
+    verdicts = tuple((e.t_ms, e.detail, e.p) for e in found if e.t_ms <= cut)
     return Trial(clip, end_ms, verdicts, heard.p[:, Answer.PERSON])
 
 
