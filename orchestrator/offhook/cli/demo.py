@@ -75,9 +75,7 @@ def demo(
         bool, typer.Option("--realtime/--virtual", help="Follow the clock, or run as fast as can be heard (without MQTT).")
     ] = True,
     control: Annotated[bool, typer.Option("--control/--no-control", help="Steer over MQTT with a broker of our own.")] = True,
-    keep: Annotated[
-        Path | None, typer.Option(help="Keep database, list and the calls' audio in this folder.", show_default=False)
-    ] = None,
+    keep: Annotated[Path | None, typer.Option(help="Keep database, list and the calls' audio in this folder.", show_default=False)] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Dial a made-up list on a software card with 240 channels, hear every call, and show what came of it."""
