@@ -158,3 +158,19 @@ def test_the_plot_is_a_picture(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     shift.simulate(scenario(hours=0.5), plot=tmp_path / "day.png")
     assert (tmp_path / "day.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_d15_d16_predictive_follows_a_target_below_what_the_rule_allows() -> None:
+    s = scenario(agents=20, hours=2.0, person=0.3)
+
+    def played(**target: object) -> dict[str, float]:
+        return dict(shift.simulate(s, seed=3, pacing={"mode": "predictive", **target})["days"][0])
+
+    rule = played()
+    abandon = played(target="abandon", target_value=0.01)
+    assert abandon["abandon_share"] <= 0.01 < rule["abandon_share"]
+    wait = played(target="wait", target_value=25)
+    assert wait["agent_wait_s"] == pytest.approx(25, abs=3)
+    assert rule["agent_wait_s"] < 22
+    contact = played(target="contact", target_value=0.71)
+    assert contact["utilisation"] * 120 / 140 == pytest.approx(0.71, abs=0.03)  # 120 s of 140 are talk
