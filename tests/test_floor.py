@@ -186,6 +186,42 @@ def test_a_preview_is_timed_and_can_be_dialled_at_once_or_skipped(tmp_path: Path
     at_a_node(tmp_path, leads=2, mode="preview")(main)
 
 
+def test_the_last_lead_is_shown_again_when_it_is_skipped(tmp_path: Path) -> None:
+    async def main(node: Node, ear: Ear) -> None:
+        node.floor.log_in("ann", {"c1": STANDARD})
+        for shown in (1, 2, 3):
+            await asyncio.sleep(5)
+            assert len(ear.calls("preview")) == shown
+            node.floor.skip("ann")
+
+    at_a_node(tmp_path, leads=1, mode="preview")(main)
+
+
+@pytest.mark.parametrize("mode", ["lines", "progressive"])
+def test_a_lead_that_is_taken_out_while_it_waits_for_a_line_harms_nobody(tmp_path: Path, mode: str) -> None:
+    async def main() -> None:
+        async with Node(settings(tmp_path, limits={"channels": 1}), driver=simulator(PERSON)) as node:
+            await node.create_campaign(CampaignSpec.model_validate({"name": "c1", "mode": mode, "prompt": tone_file(tmp_path, 20.0)}))
+            await node.import_list("c1", numbers_list(tmp_path, 3))
+            await node.start_campaign("c1")
+            if mode == "progressive":
+                for name in ("ann", "bob"):
+                    node.floor.log_in(name, {"c1": STANDARD})
+            await asyncio.sleep(2)
+            assert node.pool.in_use == 1
+            node.dialer("c1").drop(lambda lead: "taken out")  # as a suppression does
+            for call in node.live_calls():
+                call.cancel("test")
+            await asyncio.sleep(30)
+            state = await node.campaign("c1")
+            assert (state.closed, state.attempts, node.pool.in_use) == (2, 1, 0)
+            await node.import_list("c1", numbers_list(tmp_path, 1, first=10))  # the dial loop is alive
+            await asyncio.sleep(10)
+            assert node.pool.in_use == 1
+
+    run_virtual(main(), START)
+
+
 def test_an_agent_dials_by_hand_and_nothing_goes_out_otherwise(tmp_path: Path) -> None:
     async def main(node: Node, ear: Ear) -> None:
         node.floor.log_in("ann", {"c1": STANDARD})

@@ -242,11 +242,19 @@ class Dialer:
             await self._dial()
 
     async def _dial(self) -> None:
-        self._waiting = self._node.ask_line(self.spec.priority, self, self.hopper[0])
+        lead = self.hopper[0]
+        self._waiting = self._node.ask_line(self.spec.priority, self, lead)
         channel = await self._waiting
         self._waiting = None
         if channel is not None:  # else woken: something changed
+            self._place_next(lead, channel)
+
+    def _place_next(self, lead: Lead, channel: int) -> None:
+        """Call the lead that the channel was asked for, unless it was taken out of the hopper meanwhile."""
+        if self.hopper and self.hopper[0] is lead:
             self._place(self.hopper.popleft(), channel)
+        else:
+            self._node.pool.give(channel)
 
     def _place(self, lead: Lead, channel: int) -> None:
         """Call a lead, if it may still be called, on a channel taken from the pool."""
@@ -280,6 +288,8 @@ class Dialer:
         monotonic = self._node.clock.monotonic
         until = monotonic() + gate.policy.tick_s
         self._serve_asked()
+        while self._previews and self.show_next():
+            pass
         pool = self._node.pool
         calls = self._node.floor.decide(self, pool.limit - pool.in_use)
         for _ in range(calls):
@@ -302,7 +312,10 @@ class Dialer:
         clock = self._node.clock
         while (wait := max(self._pacer.delay(clock.monotonic()), self._node.pacer.delay(clock.monotonic()))) > 0:  # noqa: ASYNC110
             await asyncio.sleep(wait)
-        self._waiting = self._node.ask_line(self.spec.priority, self, self.hopper[0])
+        if not self.hopper:
+            return False
+        lead = self.hopper[0]
+        self._waiting = self._node.ask_line(self.spec.priority, self, lead)
         channel: int | None = None
         try:
             async with asyncio.timeout(max(0.0, until - clock.monotonic())):
@@ -316,7 +329,7 @@ class Dialer:
             self._waiting = None
         if channel is None:
             return False
-        self._place(self.hopper.popleft(), channel)
+        self._place_next(lead, channel)
         return True
 
     def _to_be_shown(self, lead: Lead) -> bool:
@@ -347,6 +360,7 @@ class Dialer:
     def skip(self, lead: Lead) -> None:
         """An agent would not call this lead now; it comes again when the list is through."""
         self._skipped.append(lead)
+        self.wake()
 
     def ask(self, agent: Agent, preview: bool) -> None:
         """An agent asks for a call of this campaign."""
