@@ -1,0 +1,122 @@
+"""The next callable lead out of many: how long a dial loop waits for it, and whether memory stays flat.
+
+    python -m bench.leads [--leads 10000000] [--campaigns 50] [--asks 5000]
+
+Fills a SQLite database of a temporary folder, then asks as the dial loops do, one lead at a time and in hoppers of 200, each ask a synced
+transaction of its own. Prints one JSON object; times in ms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import resource
+import sqlite3
+import tempfile
+import time
+from pathlib import Path
+
+from offhook.clock import Uuid7, loop_clock
+from offhook.messages import CampaignSpec
+from offhook.store import Store
+
+ZONES = ("Asia/Shanghai", "Asia/Shanghai", "Asia/Shanghai", "Asia/Urumqi")
+
+
+def fill(path: Path, leads: int, campaigns: int) -> None:
+    """*leads* open leads, the same number for each campaign, due over the last day."""
+    rng = random.Random(1)
+    each = leads // campaigns
+    columns = "campaign_id, import_id, line, raw, e164, region, kind, zones, name, extra, state, due_ms, attempts, tries, reason"
+    now = round(time.time() * 1000)
+    with sqlite3.connect(path) as database:
+        for pragma in ("synchronous=OFF", "cache_size=-500000"):
+            database.execute(f"PRAGMA {pragma}")
+        for campaign in range(1, campaigns + 1):
+            first = 13_000_000_000 + campaign * each
+            zone = [ZONES[rng.randrange(4)] for _ in range(1000)]
+            rows = ((campaign, n, str(first + n), f"+86{first + n}", zone[n % 1000], now - rng.randrange(86_400_000)) for n in range(each))
+            values = "?, 1, ?, ?, ?, 'CN', 'mobile', ?, '', '{}', 'open', ?, 0, '{}', ''"
+            database.executemany(f"INSERT INTO lead ({columns}) VALUES ({values})", rows)
+            database.commit()
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def quantiles(took: list[float]) -> dict[str, float]:
+    """In ms."""
+    took = sorted(took)
+    return {name: round(took[min(len(took) - 1, int(len(took) * q))] * 1e3, 2) for name, q in (("p50", 0.5), ("p99", 0.99), ("worst", 1.0))}
+
+
+def resident_mib() -> int:
+    """Of this process, now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() >> 20
+
+
+async def run(leads: int, campaigns: int, asks: int) -> dict[str, object]:
+    """Fill, then ask."""
+    with tempfile.TemporaryDirectory(prefix="offhook-bench-") as folder:
+        path = Path(folder) / "offhook.db"
+        store = await Store.open(f"sqlite+aiosqlite:///{path}", loop_clock(), spool=Path(folder) / "spool")
+        specs = [CampaignSpec(name=f"c{n}") for n in range(campaigns)]
+        for spec in specs:
+            await store.create_campaign(spec)
+        began = time.perf_counter()
+        await asyncio.to_thread(fill, path, leads, campaigns)
+        filled_s = time.perf_counter() - began
+        rng = random.Random(2)
+        make_id = Uuid7(loop_clock())
+        look: list[float] = []
+        one: list[float] = []
+        many: list[float] = []
+        inside: list[float] = []
+        worked: list[float] = []
+        before = resident_mib()
+        for n in range(asks):
+            campaign = rng.randrange(campaigns)
+            at = time.perf_counter()
+            due = await store.due(campaign + 1)
+            look.append(time.perf_counter() - at)
+            at, busy = time.perf_counter(), time.process_time()
+            zones = [d.zones for d in due]
+            taken = await store.reserve("bench", campaign + 1, zones, 1, make_id, specs[campaign])
+            one.append(time.perf_counter() - at)
+            worked.append(time.process_time() - busy)
+            assert len(taken) == 1
+            if n % 20 == 0:
+                at = time.perf_counter()
+                assert len(await store.reserve("bench", campaign + 1, zones, 200, make_id, specs[campaign])) == 200
+                many.append(time.perf_counter() - at)
+                inside.append(many[-1] / 200)
+        found = {
+            "leads": leads,
+            "campaigns": campaigns,
+            "asks": asks,
+            "zones_due_ms": quantiles(look),
+            "next_lead_ms": quantiles(one),
+            "next_lead_processor_ms": quantiles(worked),
+            "hopper_of_200_ms": quantiles(many),
+            "per_lead_in_a_hopper_ms": quantiles(inside),
+            "resident_mib": [before, resident_mib()],
+            "filled_s": round(filled_s),
+            "database_mib": path.stat().st_size >> 20,
+        }
+        await store.close()
+        return found
+
+
+def main() -> int:
+    """Run it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--leads", type=int, default=10_000_000)
+    parser.add_argument("--campaigns", type=int, default=50)
+    parser.add_argument("--asks", type=int, default=5000)
+    given = parser.parse_args()
+    print(json.dumps(asyncio.run(run(given.leads, given.campaigns, given.asks))))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
