@@ -91,6 +91,8 @@ LISTS = {"csv": '姓名,手机号码,deadline\n"甲",13912345678,2027-01-01\n乙
 @QUICK
 @example(octets=b"phone\n1\x00\n")
 @example(octets=b"phone\n13912345678\r\r\n")
+@example(octets=b"phone,deadline\n13912345678,9999-12-31\n")
+@example(octets=b"phone,deadline\n13912345678,0001-01-01\n")
 @example(octets=b'phone\n"' + b"1" * 140_000 + b"\n")
 @given(octets=st.one_of(st.binary(max_size=200), _changed(LISTS["csv"]), _changed(LISTS["xlsx"])))
 def test_any_octets_are_a_list_or_an_error_that_names_the_file(ending: str, octets: bytes) -> None:

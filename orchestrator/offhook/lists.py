@@ -123,6 +123,8 @@ def deadline_of(cell: object, zones: Sequence[str]) -> dt.datetime | None:
             when, whole_day = dt.datetime.fromisoformat(text), len(text) <= 10
         except ValueError:
             raise ValueError(f"'{text[:40]}' is no date") from None
+    if not 2000 <= when.year < 2200:
+        raise ValueError(f"the year {when.year} is none of a deadline")
     if when.tzinfo is None:
         when = when.replace(tzinfo=ZoneInfo(zones[0] if zones else "UTC"))
     return when + dt.timedelta(days=1) if whole_day else when
