@@ -209,10 +209,11 @@ bool oh_same_pattern(const oh_tone_spec *a, const oh_tone_spec *b) {
 bool oh_plan_stutters(const oh_tone_plan *plan, const struct oh_seg *tone, uint32_t burst, uint32_t gap) {
     for (int i = 0; i < plan->count; i++) {
         const oh_tone_spec *row = &plan->tones[i];
-        for (int p = 0; p < row->once + row->loop; p++) {
-            const oh_segment *on = &row->segments[p], *off = &row->segments[p + 1 < row->once + row->loop ? p + 1 : row->once];
-            if (!oh_is_gap(on) && oh_is_gap(off) && off->duration_ms <= BRIEF_GAP && on->duration_ms && oh_pitch_off(tone, on) <= 1 &&
-                oh_length_off(burst, on, false) <= 1 && oh_length_off(gap, off, false) <= 1)
+        int total = row->once + row->loop;
+        for (int p = 0; p < total; p++) {
+            const oh_segment *on = &row->segments[p], *off = p + 1 < total ? on + 1 : row->loop ? &row->segments[row->once] : NULL;
+            if (!oh_is_gap(on) && on->duration_ms && off && oh_is_gap(off) && off->duration_ms <= BRIEF_GAP &&
+                oh_pitch_off(tone, on) <= 1 && oh_length_off(burst, on, false) <= 1 && oh_length_off(gap, off, false) <= 1)
                 return true;
         }
     }
