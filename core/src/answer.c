@@ -42,7 +42,7 @@ enum {
 #define VOICED       0.40f
 #define OTHER_LEVEL  0.6f  /* bels between two voices */
 #define OTHER_PITCH  0.3f  /* octaves */
-#define STEADY_LEAST 15    /* frames of sound */
+#define STEADY_LEAST 40    /* frames of sound: a vowel may be held */
 #define STEADY_VAR   0.01f /* variance of their level, bels squared: no voice is so even */
 #define DULL_LEAST   50    /* frames of sound */
 #define DULL_CHANGE  0.21f /* bels from frame to frame: a voice's bands change more, those of music and machines in a room do not */
