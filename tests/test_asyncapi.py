@@ -94,6 +94,7 @@ def _orders(folder: Path, call: str) -> dict[str, dict[str, Any]]:
         "contact.put": {"ref": "c7", "numbers": ["13911112222"]},
         "contact.show": {"ref": "c7"},
         "contact.note": {"ref": "c7"},
+        "contact.callback": {"ref": "c7", "campaign": "spring", "at": "2099-01-01T10:00:00+08:00"},
         "list.add": {"ref": "c7", "list": "grey"},
         "list.find": {"ref": "c7"},
         "list.remove": {"ref": "c7", "list": "grey"},
