@@ -16,6 +16,7 @@ import pytest
 from aio import in_loop
 from nodes import numbers_list, settings, simulator
 
+from offhook.contacts import ContactPolicy
 from offhook.disposition import Disposition
 from offhook.messages import CampaignSpec, Phase, RetryPlan, RetryRule
 from offhook.node import Node
@@ -52,6 +53,7 @@ async def campaign(folder: Path) -> None:
     driver = Recorded(short_calls(), folder / "dialled.txt")
     async with Node(settings(folder, database={"durable": True}), driver=driver) as node:  # type: ignore[arg-type]
         if not await node.campaigns():
+            await node.set_policy(ContactPolicy(rests=()))  # else nobody is called for an hour after an unknown result
             retry = RetryPlan(rules={Disposition.UNKNOWN: RetryRule(after_s=0, max_attempts=2)})
             await node.create_campaign(CampaignSpec(name="c1", calls_per_second=100, retry=retry, unknown_hold_s=0))
             await node.import_list("c1", numbers_list(folder, LEADS))
