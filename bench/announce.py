@@ -157,7 +157,13 @@ def false_names(recordings: Sequence[Recording], others: Sequence[Recording], ho
     real = [
         one.samples for one in others if not one.source.startswith("tts:") and one.source not in sources
     ]  # no part of a known recording
-    words = sorted({word.strip(".,;:!?()\"'") for one in [*recordings, *others] for word in one.text.split() if len(word) < 20} - {""})
+    texts = " ".join(one.text for one in [*recordings, *others]).split()
+    words = sorted(
+        {word.strip(".,;:!?()") for word in texts if word.isascii()} | set("".join(word for word in texts if not word.isascii()))
+    )
+    words = [
+        word for word in words if word.isalpha() and len(word) < 20
+    ]  # of Chinese single characters: a sentence would be the announcement
     rng = np.random.default_rng(2)
     heard_s = {True: 0.0, False: 0.0}
     names: list[dict[str, Any]] = []
@@ -170,6 +176,7 @@ def false_names(recordings: Sequence[Recording], others: Sequence[Recording], ho
         for match in library.match(send(audio, how, rng)):
             if not match.provisional:
                 names.append({"name": match.name, "score": match.score, "line": how, "synthetic": voices})
+                print(f"  {names[-1]}", file=sys.stderr, flush=True)
     return {
         "clips in the library": len(library),
         "hours": round(sum(heard_s.values()) / 3600, 2),

@@ -62,7 +62,7 @@ def spoken(words: Sequence[str], rng: np.random.Generator, folder: Path) -> Samp
 def different(
     recordings: Sequence[Samples], words: Sequence[str], seconds: float, rng: np.random.Generator
 ) -> Iterator[tuple[Samples, bool]]:
-    """Stretches of some two minutes, for so many seconds: half of the time altered recordings, else a synthesizer.
+    """Stretches of some two minutes, for so many seconds: three quarters of the time altered recordings, else a synthesizer.
 
     Yields:
         The stretch, and whether a synthesizer spoke it.
@@ -70,7 +70,7 @@ def different(
     with tempfile.TemporaryDirectory() as folder:
         left = seconds * RATE
         while left > 0:
-            voices = bool(rng.random() < 0.5)
+            voices = bool(rng.random() < 0.25)
             parts: list[Samples] = []
             while sum(map(len, parts)) < 120 * RATE:
                 said = spoken(words, rng, Path(folder)) if voices else None

@@ -17,13 +17,15 @@ enum {
     NEAR_BITS = 80,    /* that count in them at least */
     OWN_BITS = 150,    /* and in what a clip alone has */
     ENDED_FRAMES = 40, /* so long a clip with twins may still turn out to be another one */
+    BEGUN = 100,       /* frames of a clip that may be its beginning: 0.5 s are cut off, 1.5 s are heard */
     PATIENCE = 6,      /* weighings without agreement until a candidate is given up */
 };
 
-#define ENOUGH     5.8f /* agreement that names a clip */
-#define OWN_ENOUGH 3.0f /* agreement of what it alone has, where others begin or end alike: that need only tell it from these */
-#define MARGIN     1.0f /* over the next best of another number */
-#define HOPE       2.0f /* stays a candidate */
+#define ENOUGH      5.8f /* agreement that names a clip that has begun just now */
+#define ENOUGH_LATE 6.4f /* and later in it: recordings are rarely heard from their middle, and most false likenesses lie there */
+#define OWN_ENOUGH  3.0f /* agreement of what it alone has, where others begin or end alike: that need only tell it from these */
+#define MARGIN      1.5f /* over the next best of another number */
+#define HOPE        2.0f /* stays a candidate */
 
 void oh_match_reset(struct oh_match *match) {
     memset(match, 0, sizeof *match);
@@ -212,10 +214,14 @@ static bool tell(struct oh_match *m, const struct oh_library *l, const struct fi
     return true;
 }
 
+static float enough(const struct oh_library *l, const struct oh_candidate *c) {
+    return c->place - l->clip[c->clip].first < BEGUN ? ENOUGH : ENOUGH_LATE;
+}
+
 /* All of it agrees well enough, and what only it has is heard more than what only others have. */
 static bool is_sure(const struct oh_library *l, const struct finding *f) {
-    float least = l->clip[f->who->clip].twins ? OWN_ENOUGH : ENOUGH;
-    return f->who->all >= ENOUGH && f->score >= least && f->score - f->rival_score >= MARGIN;
+    float all = enough(l, f->who), least = l->clip[f->who->clip].twins ? OWN_ENOUGH : all;
+    return f->who->all >= all && f->score >= least && f->score - f->rival_score >= MARGIN;
 }
 
 /* Is one of the candidates sure enough to be told? */
@@ -258,7 +264,7 @@ static bool decide(struct oh_match *m, const struct oh_library *l, struct oh_ver
 
 /* The clip was heard to its end, and most of it. */
 static bool is_over(const struct oh_candidate *c, const struct oh_library_clip *clip) {
-    return c->place == last_frame(clip) && c->all >= ENOUGH && (c->place - c->since) * 10 >= clip->frames * 6;
+    return c->place == last_frame(clip) && c->all >= ENOUGH_LATE && (c->place - c->since) * 10 >= clip->frames * 6;
 }
 
 /* Half a second and more of it was heard just now. */
