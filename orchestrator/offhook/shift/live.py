@@ -26,8 +26,9 @@ from offhook.errors import AgentError
 from offhook.messages import CampaignSpec, NodeEvent, RetryPlan
 from offhook.node import Node
 from offhook.pacing import AgentState, Counts
+from offhook.shift.leads import under_limit
 from offhook.shift.scenario import Distribution, Group, Scenario, ScenarioError, at
-from offhook.shift.simulator import Report, under_limit
+from offhook.shift.simulator import Report
 from offhook_drivers import Scenario as Callees
 from offhook_drivers import Simulator as SoftwareCard
 

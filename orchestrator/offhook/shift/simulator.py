@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import thread_time
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,27 +22,11 @@ from offhook.pacing.modes import Broadcast, Manual
 from offhook.pacing.rules import Counts, Start, Window
 from offhook.pacing.state import AgentState, EventKind, Limits, LineState, Outcome, PacingEvent, PacingState, Policy
 
-from .scenario import Distribution, Group, Scenario, at
+from .leads import Lead, Leads
+from .scenario import Group, Scenario, at
 
 FREE, SETUP, RINGING, ANALYSIS, QUEUED, TALKING, MESSAGE = (int(s) for s in LineState)
 OUT, READY, AGENT_TALKING, WRAP, RESERVED = (int(s) for s in AgentState)
-
-
-class Lead(NamedTuple):
-    """One number of the list, with everything chance has in store for it. Times in seconds."""
-
-    who: float  # 0 to 1, against the shares in force at launch
-    preview: float
-    setup: float
-    person_ring: float
-    machine_ring: float
-    onset: float
-    greeting: float
-    person_verdict: float
-    machine_verdict: float
-    error: float  # 0 to 1, against the detector's error rates
-    talk: float
-    wrap: float
 
 
 @dataclass(slots=True)
@@ -102,44 +86,6 @@ def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return view
 
 
-def under_limit(limit_s: float, ring: Distribution, rng: np.random.Generator, n: int) -> npt.NDArray[np.float64]:
-    """Draw ringing times of calls that are answered, so under the no-answer time: the shares of the list are of answered calls."""
-    drawn = ring.draw(rng, 2 * n)
-    drawn, again = drawn[:n], drawn[n:]
-    drawn = np.where(drawn < limit_s, drawn, again)
-    return np.asarray(np.where(drawn < limit_s, drawn, limit_s * rng.random(n)))
-
-
-class _Leads:
-    """The list, drawn in blocks."""
-
-    def __init__(self, scenario: Scenario, seed: int) -> None:
-        self._scenario = scenario
-        self._rng = np.random.default_rng([seed, 1])
-        self._block: list[tuple[float, ...]] = []
-
-    def next(self) -> Lead:
-        if not self._block:
-            n, rng, s = 4096, self._rng, self._scenario
-            columns = [
-                rng.random(n),
-                rng.random(n),
-                s.network.setup.draw(rng, n),
-                under_limit(s.network.no_answer_s, s.network.person_ring, rng, n),
-                under_limit(s.network.no_answer_s, s.network.machine_ring, rng, n),
-                s.detection.greeting_onset.draw(rng, n),
-                s.detection.greeting.draw(rng, n),
-                s.detection.person.draw(rng, n),
-                s.detection.machine.draw(rng, n),
-                rng.random(n),
-                s.agents.talk.draw(rng, n),
-                s.agents.wrap.draw(rng, n),
-            ]
-            self._block = list(zip(*(c.tolist() for c in columns), strict=True))
-            self._block.reverse()
-        return Lead(*self._block.pop())
-
-
 class Simulator:
     """One run of a shift.
 
@@ -164,7 +110,7 @@ class Simulator:
         self._policy = policy
         self._time_decisions = time_decisions
         self._on_decision = on_decision
-        self._leads = _Leads(scenario, seed)
+        self._leads = Leads(scenario, seed)
         self._rng = np.random.default_rng([seed, 2])
         self._heap: list[tuple[float, int, Callable[..., None], int]] = []
         self._order = 0
@@ -652,8 +598,3 @@ def paced(scenario: Scenario) -> Paced:
 
     settings = dict(scenario.pacing)
     return make(str(settings.pop("mode")), **settings)
-
-
-def simulate(scenario: Scenario, seed: int = 1, policy: Policy | None = None, **kwargs: Any) -> Report:
-    """Run one shift; without *policy*, the one that the scenario asks for."""
-    return Simulator(scenario, policy or paced(scenario), seed, **kwargs).run()
