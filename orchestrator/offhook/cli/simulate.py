@@ -66,7 +66,9 @@ def simulate(
 
 def whatif(
     shift: Shift,
-    settings: Annotated[list[str], typer.Argument(help="Pacing to compare, each in quotes: 'mode=ratio calls_per_agent=1.5' 'mode=predictive'.")],
+    settings: Annotated[
+        list[str], typer.Argument(help="Pacing to compare, each in quotes: 'mode=ratio calls_per_agent=1.5' 'mode=predictive'.")
+    ],
     seed: Seed = 1,
     days: Annotated[int, typer.Option("--days", min=1, help="Days to play with each.")] = 3,
     agents: Annotated[list[int] | None, typer.Option("--agents", min=0, help="Team size to try; may be given several times.")] = None,
