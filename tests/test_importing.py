@@ -106,13 +106,13 @@ def test_a_deadline_is_read_as_people_write_it(cell: object, is_: dt.datetime | 
 
 
 @in_loop
-async def test_progress_is_told_line_by_line(tmp_path: Path) -> None:
+async def test_progress_is_told_piece_by_piece(tmp_path: Path) -> None:
     async with desk(tmp_path) as made:
         await made.create_campaign(CampaignSpec(name="c1"))
         told: list[int] = []
         path = csv(tmp_path, *(f"{13_900_000_000 + n}" for n in range(2 * STAGE_ROWS + 10)))
-        await made.import_list("c1", path, progress=lambda read, line: told.append(line))
-        assert told == [STAGE_ROWS + 1, 2 * STAGE_ROWS + 1, 2 * STAGE_ROWS + 11]
+        await made.import_list("c1", path, progress=told.append)
+        assert told[-1] == 2 * STAGE_ROWS + 10 and told == sorted(told) and len(told) == 3  # the reader may be a piece ahead
 
 
 async def _import(folder: Path) -> None:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from offhook.store.store import Stored
 
 HEAD_BYTES = 1 << 16
-Progress = Callable[[int, int], None]
-"""Lines read so far, and octets of the file read so far; called in the loop after each piece."""
+Progress = Callable[[int], None]
+"""Lines read so far; called in the loop after each piece."""
 
 
 class ListDesk:
@@ -88,7 +88,7 @@ class ListDesk:
                     counts["repeated" if problem.reason.startswith(lists.SAME_NUMBER) else "rejected"] += 1
                 await self.store.stage(import_id, [row for row in rows if row.line > staged])
                 if progress is not None:
-                    progress(source.read, chunk[-1].line)
+                    progress(source.read)
         finally:
             ahead.cancel()
         washed = await self.store.wash(import_id, stored.id, stored.spec)

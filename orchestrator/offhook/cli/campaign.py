@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import tomllib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -149,7 +150,8 @@ def import_list(
         if not equals or not field or not column:
             raise CommandError(f"--map {pair!r} is not field=column, e.g. --map number=Phone", Exit.USAGE)
         columns[field] = column
-    report = at_desk(config, lambda desk: desk.import_list(name, file, columns or None))
+    with _bar(file) as progress:
+        report = at_desk(config, lambda desk: desk.import_list(name, file, columns or None, progress))
     if as_json:
         tell(report.model_dump(mode="json"))
     else:
@@ -157,6 +159,26 @@ def import_list(
     if report.accepted == 0 and report.read:
         remark("offhook: no line of the list was taken")
         raise SystemExit(int(Exit.BAD_INPUT))
+
+
+@contextmanager
+def _bar(file: Path) -> Iterator[Callable[[int], None]]:
+    """A progress bar on a terminal, nothing elsewhere; of a spreadsheet the number of lines is not known before its end."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(file.name, total=_lines(file))
+        yield lambda read: progress.update(task, completed=read)
+
+
+def _lines(file: Path) -> int | None:
+    if file.suffix.lower() == ".xlsx" or not file.is_file():
+        return None
+    with file.open("rb") as read:
+        return max(0, sum(piece.count(b"\n") for piece in iter(lambda: read.read(1 << 20), b"")) - 1)  # without the header
 
 
 def _print_report(report: ImportReport) -> None:
