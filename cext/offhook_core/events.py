@@ -52,7 +52,7 @@ class Event:
         tone: Signal of a tone or its end, ``Tone.NONE`` else.
         sequence: Counts the channel's events modulo 65536; a gap shows an overrun.
         raised_ns: Monotonic clock of the tick that raised it, 0 from a core that is fed by hand.
-        score: Of an announcement: agreement with the recording, 10 when all is the same; 5.8 and more is told.
+        score: Of an announcement: agreement with the recording, 10 when all is the same; 5.9 and more is told.
         rival: Of an announcement: number in the library of the runner-up, None when there was none.
         rival_score: Agreement with the runner-up.
         place_ms: Of an announcement: how far into the recording it was when it was told.

@@ -195,7 +195,7 @@ typedef struct oh_event {
     uint16_t cadence_ms[4]; /* measured on, off, on, off; 0 when none */
     /* ANNOUNCEMENT alone, 0 for the others */
     uint32_t rival; /* number of the runner-up, when rival_score is not 0 */
-    uint16_t score; /* agreement with the recording, hundredths; 1000 = all the same, 580 and more is told in its first 2 s, 640 later */
+    uint16_t score; /* agreement with the recording, hundredths; 1000 = all the same, 590 and more is told in its first 2 s, 640 later */
     uint16_t rival_score; /* that of the runner-up; 0 = there was none */
     uint16_t place;       /* frames of 20 ms from the beginning of the recording to here */
     uint16_t sequence;    /* counts the channel's events; a gap shows an overrun */

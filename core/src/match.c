@@ -21,7 +21,7 @@ enum {
     PATIENCE = 6,      /* weighings without agreement until a candidate is given up */
 };
 
-#define ENOUGH      5.8f /* agreement that names a clip that has begun just now */
+#define ENOUGH      5.9f /* agreement that names a clip that has begun just now */
 #define ENOUGH_LATE 6.4f /* and later in it: recordings are rarely heard from their middle, and most false likenesses lie there */
 #define OWN_ENOUGH  3.0f /* agreement of what it alone has, where others begin or end alike: that need only tell it from these */
 #define MARGIN      1.5f /* over the next best of another number */
