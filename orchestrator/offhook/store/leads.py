@@ -91,6 +91,24 @@ def due(connection: Connection, campaign_id: int) -> list[Due]:
     return found
 
 
+_OPEN = (t.lead.c.campaign_id == bindparam("campaign"), t.lead.c.state == "open", t.lead.c.due_ms <= bindparam("now"))
+# Built once: building a statement costs more than running it.
+_PROMISED = (
+    select(t.lead)
+    .where(*_OPEN, t.lead.c.promised_ms <= bindparam("now"), t.lead.c.zones.in_(bindparam("zones_in", expanding=True)))
+    .order_by(t.lead.c.promised_ms, t.lead.c.id)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_CANDIDATES = (
+    select(t.lead)
+    .where(*_OPEN, t.lead.c.zones == bindparam("zones_is"))
+    .order_by(t.lead.c.due_ms, t.lead.c.id)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+
+
 def take(connection: Connection, asking: ledger.Asking, zones: Sequence[str], limit: int, make_id: Callable[[], str]) -> Taken:
     """Reserve up to *limit* leads that are due and in one of *zones*, values of the column; hold or close those that may not be called."""
     taken = Taken()
@@ -113,22 +131,13 @@ def take(connection: Connection, asking: ledger.Asking, zones: Sequence[str], li
 
 def _promised(connection: Connection, asking: ledger.Asking, zones: Sequence[str], limit: int) -> Sequence[Any]:
     """Leads who were promised a call by now."""
-    mine = (t.lead.c.campaign_id == asking.campaign_id, t.lead.c.promised_ms <= asking.now_ms, t.lead.c.due_ms <= asking.now_ms)
-    query = select(t.lead).where(*mine, t.lead.c.state == "open", t.lead.c.zones.in_(list(zones)))
-    return connection.execute(query.order_by(t.lead.c.promised_ms, t.lead.c.id).limit(limit).with_for_update(skip_locked=True)).fetchall()
+    values = {"campaign": asking.campaign_id, "now": asking.now_ms, "zones_in": list(zones), "most": limit}
+    return connection.execute(_PROMISED, values).fetchall()
 
 
 def _candidates(connection: Connection, asking: ledger.Asking, zones: str, limit: int) -> Sequence[Any]:
-    query = (
-        select(t.lead)
-        .where(
-            t.lead.c.campaign_id == asking.campaign_id, t.lead.c.state == "open", t.lead.c.zones == zones, t.lead.c.due_ms <= asking.now_ms
-        )
-        .order_by(t.lead.c.due_ms, t.lead.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    return connection.execute(query).fetchall()
+    values = {"campaign": asking.campaign_id, "now": asking.now_ms, "zones_is": zones, "most": limit}
+    return connection.execute(_CANDIDATES, values).fetchall()
 
 
 def _reserve(

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, cast, func, insert, literal, or_, select, text
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam, cast, func, insert, literal, or_, select, text
 
 from offhook.contacts.calling_rules import CallingRules
 from offhook.contacts.policy import DAY_S, ContactPolicy, Effect
@@ -82,12 +83,36 @@ def _parsed(version: int, spec: Mapping[str, Any]) -> ContactPolicy:
     return known[1]
 
 
+@dataclass(frozen=True, slots=True)
+class _Statements:
+    """What a check asks the database. Building a statement costs more than running it, so each is built once; ``keys`` are the persons."""
+
+    contacts: Select[Any]
+    open: Select[Any]
+    history: Select[Any]
+    listed: Select[Any]
+    levels: Select[Any]
+
+
+@lru_cache(maxsize=4)
+def _statements(dialect: str) -> _Statements:
+    number, journal, ledger, contact = t.contact_number.c, t.journal.c, t.ledger.c, t.contact.c
+    return _Statements(
+        select(number.e164, -number.contact_id).where(t.one_of(dialect, number.e164, "keys")),
+        select(journal.person, journal.intent_ms).where(journal.result_ms.is_(None), t.one_of(dialect, journal.person, "keys")),
+        select(ledger.person, ledger.at_ms, ledger.number, ledger.kind, ledger.result).where(
+            t.one_of(dialect, ledger.person, "keys"), ledger.at_ms > bindparam("since")
+        ),
+        select(t.listed).where(t.one_of(dialect, t.listed.c.person, "keys")).order_by(t.listed.c.id),
+        select(contact.id, contact.level, contact.consent).where(t.one_of(dialect, contact.id, "keys")),
+    )
+
+
 def contacts_of(connection: Connection, numbers: Iterable[str]) -> dict[str, int]:
     """Persons of the numbers that belong to a contact."""
-    query = select(t.contact_number.c.e164, -t.contact_number.c.contact_id).where(
-        t.among(connection, t.contact_number.c.e164, list(numbers))
-    )
-    return {row[0]: row[1] for row in connection.execute(query)}
+    dialect = connection.dialect.name
+    rows = connection.execute(_statements(dialect).contacts, {"keys": t.given(dialect, list(numbers))})
+    return {row[0]: row[1] for row in rows}
 
 
 def person_of(connection: Connection, e164: str) -> int:
@@ -123,62 +148,92 @@ def known_of(
     persons = list(keys)
     # The open attempts first: a result moves from the journal to the ledger in one commit, so what is not open now is in the ledger by
     # the next statement. The other way round it could be missed in both.
-    began = select(t.journal.c.person, t.journal.c.intent_ms).where(
-        t.journal.c.result_ms.is_(None), t.among(connection, t.journal.c.person, persons)
-    )
-    for person, since in connection.execute(began):
+    dialect = connection.dialect.name
+    ask = _statements(dialect)
+    for person, since in connection.execute(ask.open, {"keys": t.given(dialect, persons)}):
         found.setdefault(person, Person()).open_since_ms = since
     counts = persons if everything else _near(connection, policy, persons, now_ms)
     if counts:
-        history = select(t.ledger.c.person, t.ledger.c.at_ms, t.ledger.c.number, t.ledger.c.kind, t.ledger.c.result)
-        history = history.where(t.among(connection, t.ledger.c.person, counts), *_recent(policy, now_ms, horizon_s))
         entries: dict[int, list[Entry]] = {}
-        for past in connection.execute(history).all():
+        since_ms = _since(policy, now_ms, horizon_s)
+        for past in connection.execute(ask.history, {"keys": t.given(dialect, counts), "since": since_ms}).all():
             entries.setdefault(past[0], []).append(Entry._make(past[1:]))
         for person, its in entries.items():
             found.setdefault(person, Person()).entries = its
     whose = {key: person for person, numbers in keys.items() for key in (person, *numbers)}
     lists: dict[int, list[OnList]] = {}
-    for row in connection.execute(select(t.listed).where(t.among(connection, t.listed.c.person, list(whose))).order_by(t.listed.c.id)):
+    for row in connection.execute(ask.listed, {"keys": t.given(dialect, list(whose))}):
         on = OnList(row.list, row.category, row.reason, tuple(row.kinds.split()), row.campaign, row.from_ms, row.until_ms)
         lists.setdefault(whose[row.person], []).append(on)
     for person, on_lists in lists.items():
         found.setdefault(person, Person()).listed = on_lists
     if everything or policy.consent or any(cap.levels for cap in policy.caps):
         contacts = [-person for person in persons if person < 0]
-        rows = select(t.contact.c.id, t.contact.c.level, t.contact.c.consent).where(t.among(connection, t.contact.c.id, contacts))
-        for contact, level, consent in connection.execute(rows) if contacts else ():
+        for contact, level, consent in connection.execute(ask.levels, {"keys": t.given(dialect, contacts)}) if contacts else ():
             known = found.setdefault(-contact, Person())
             known.level, known.consent = level, consent
     return found
 
 
-def _recent(policy: ContactPolicy, now_ms: int, least_s: float = 0.0) -> list[ColumnElement[bool]]:
+def _since(policy: ContactPolicy, now_ms: int, least_s: float = 0.0) -> int:
+    """Nothing before this counts, ms."""
     horizon = policy.horizon_s()
-    return [] if horizon is None else [t.ledger.c.at_ms > now_ms - round(max(horizon, least_s) * 1000)]
+    return -1 if horizon is None else now_ms - round(max(horizon, least_s) * 1000)
 
 
-def _near(connection: Connection, policy: ContactPolicy, persons: Sequence[int], now_ms: int) -> list[int]:
-    """Persons whom a cap or a rest may hold back: the database counts, and most persons need not be looked at closer."""
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """Finds the persons whom a cap or a rest of a policy may hold back."""
+
+    policy: ContactPolicy
+    query: Select[Any] | None  # None: there is no cap and no rest
+    windows_ms: dict[str, int]  # parameters that are so long before the present
+
+
+_reaches: dict[tuple[str, int], _Reach] = {}
+
+
+def _reach(dialect: str, policy: ContactPolicy) -> _Reach:
+    found = _reaches.get((dialect, id(policy)))
+    if found is None or found.policy is not policy:
+        if len(_reaches) > 64:
+            _reaches.clear()
+        found = _reaches[(dialect, id(policy))] = _build_reach(dialect, policy)
+    return found
+
+
+def _build_reach(dialect: str, policy: ContactPolicy) -> _Reach:
     row = t.ledger.c
+    windows_ms: dict[str, int] = {}
+
+    def after(window_s: float) -> ColumnElement[bool]:
+        name = f"after{len(windows_ms)}"
+        windows_ms[name] = round(window_s * 1000)
+        return row.at_ms > bindparam(name)
+
     reached: list[ColumnElement[bool]] = []
     for cap in policy.caps:
         counted: list[ColumnElement[bool]] = [row.result.in_(cap.results)] if cap.results else []
         window_s = 2 * DAY_S if cap.part_of_day else cap.window_s  # no part of a day is longer
         if window_s is not None:
-            counted.append(row.at_ms > now_ms - round(window_s * 1000))
+            counted.append(after(window_s))
         reached.append(func.count().filter(*counted) >= cap.attempts if counted else func.count() >= cap.attempts)
     for rest in policy.rests:
-        reached.append(func.count().filter(row.result.in_(rest.after), row.at_ms > now_ms - round(rest.rest_s * 1000)) > 0)
+        reached.append(func.count().filter(row.result.in_(rest.after), after(rest.rest_s)) > 0)
     if not reached:
+        return _Reach(policy, None, {})
+    query = select(row.person).where(t.one_of(dialect, row.person, "keys"), row.at_ms > bindparam("since"))
+    return _Reach(policy, query.group_by(row.person).having(or_(*reached)), windows_ms)
+
+
+def _near(connection: Connection, policy: ContactPolicy, persons: Sequence[int], now_ms: int) -> list[int]:
+    """Persons whom a cap or a rest may hold back: the database counts, and most persons need not be looked at closer."""
+    dialect = connection.dialect.name
+    reach = _reach(dialect, policy)
+    if reach.query is None:
         return []
-    query = (
-        select(row.person)
-        .where(t.among(connection, row.person, persons), *_recent(policy, now_ms))
-        .group_by(row.person)
-        .having(or_(*reached))
-    )
-    return list(connection.execute(query).scalars())
+    values = {"keys": t.given(dialect, persons), "since": _since(policy, now_ms)}
+    return list(connection.execute(reach.query, values | {name: now_ms - ms for name, ms in reach.windows_ms.items()}).scalars())
 
 
 def check(connection: Connection, asking: Asking, wanted: Sequence[Wanted]) -> list[Checked]:

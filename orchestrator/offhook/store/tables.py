@@ -63,3 +63,16 @@ def among(connection: Connection, column: ColumnElement[Any], values: Collection
         return column == func.any(bindparam(None, given, type_=postgresql.ARRAY(kind())))
     each = func.json_each(bindparam(None, json.dumps(given), type_=String())).table_valued("value")
     return column.in_(select(each.c.value))
+
+
+def one_of(dialect: str, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """As :func:`among` for a statement that is built once: its parameter *name* takes what :func:`given` makes of the values."""
+    if dialect == "postgresql":
+        return column == func.any(bindparam(name, type_=postgresql.ARRAY(column.type)))
+    each = func.json_each(bindparam(name, type_=String())).table_valued("value")
+    return column.in_(select(each.c.value))
+
+
+def given(dialect: str, values: Collection[int] | Collection[str]) -> list[Any] | str:
+    """Values for a parameter of :func:`one_of`."""
+    return list(values) if dialect == "postgresql" else json.dumps(list(values))
