@@ -239,7 +239,7 @@ async def test_results_to_a_web_service_are_signed_and_a_refusal_is_tried_again(
     given = feeds(result=[{"name": "crm", "to": "webhook", "url": url, "secret_file": tmp_path / "secret", "batch": 2}]).result[0]
     said: list[str] = []
     queue = Queue([record(n) for n in range(3)])
-    delivery = Delivery(given, queue, said.append)
+    delivery = Delivery(given, queue, loop_clock(), said.append)
     handler.status = 503
     with pytest.raises(SinkError, match="answered 503"):
         await delivery.once()
@@ -272,7 +272,7 @@ async def test_a_sink_that_is_away_is_said_once_and_gets_everything_later(tmp_pa
     async def main() -> tuple[Away, list[str], Queue]:
         sink, said, queue = Away(), [], Queue([record(n) for n in range(5)])
         given = feeds(result=[{"name": "x", "to": "csv", "folder": tmp_path, "batch": 2}]).result[0]
-        task = asyncio.create_task(Delivery(given, queue, said.append, sink).run())
+        task = asyncio.create_task(Delivery(given, queue, loop_clock(), said.append, sink).run())
         await asyncio.sleep(60)
         task.cancel()
         return sink, said, queue

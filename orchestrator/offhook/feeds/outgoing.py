@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
+from offhook.clock import Clock
 from offhook.errors import StoreError
 from offhook.feeds.settings import ResultSettings
 from offhook.feeds.sinks import Sink, SinkError, open_sink
@@ -48,15 +49,19 @@ class Delivery:
     Args:
         settings: Where to.
         queue: Where from.
+        clock: Held while the other side takes a batch.
         complain: Told when a sink fails first, and when it works again.
         sink: Instead of the one of the settings, for tests.
     """
 
-    def __init__(self, settings: ResultSettings, queue: Outbox, complain: Callable[[str], None], sink: Sink | None = None) -> None:
+    def __init__(
+        self, settings: ResultSettings, queue: Outbox, clock: Clock, complain: Callable[[str], None], sink: Sink | None = None
+    ) -> None:
         self.settings = settings
         self.sent = 0
         self.failing = ""
         self._queue = queue
+        self._clock = clock
         self._complain = complain
         self._sink = sink or open_sink(settings)
 
@@ -87,7 +92,8 @@ class Delivery:
         """
         calls = await self._queue.queued(self.settings.name, self.settings.batch)
         if calls:
-            await self._sink.send(calls)
+            with self._clock.hold():
+                await self._sink.send(calls)
             await self._queue.delivered(self.settings.name, [call.id for call in calls])
             self.sent += len(calls)
             if self.failing:

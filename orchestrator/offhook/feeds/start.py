@@ -21,5 +21,5 @@ def open_feeds(
     return [
         *(FolderFeed(one, importer, clock, complain) for one in settings.folder),
         *(QueryFeed(one, importer, clock, folder, complain) for one in settings.query),
-        *(Delivery(one, queue, complain) for one in settings.result),
+        *(Delivery(one, queue, clock, complain) for one in settings.result),
     ]
