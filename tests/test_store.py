@@ -260,7 +260,7 @@ async def test_a_full_disk_spools_and_resumes_when_there_is_room(tmp_path: Path)
 
     full = True
 
-    @event.listens_for(store._engine.sync_engine, "connect")
+    @event.listens_for(store._writer._engine, "connect")
     def no_room(connection: Any, _record: object) -> None:
         if full:
             connection.cursor().execute("PRAGMA max_page_count=1")  # SQLite takes the present size: one page more is too many

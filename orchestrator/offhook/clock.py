@@ -13,6 +13,7 @@ import asyncio
 import datetime as dt
 import os
 import selectors
+import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
@@ -186,14 +187,16 @@ class Uuid7:
         self._clock = clock
         self._last_ms = 0
         self._count = 0
+        self._lock = threading.Lock()  # the store's writer makes some in its thread
 
     def __call__(self) -> str:
         """The next one, as text."""
-        ms = max(self._last_ms, int(self._clock.now().timestamp() * 1000))
-        self._count = self._count + 1 if ms == self._last_ms else 0
-        if self._count > 0xFFF:
-            ms, self._count = ms + 1, 0
-        self._last_ms = ms
+        with self._lock:
+            ms = max(self._last_ms, int(self._clock.now().timestamp() * 1000))
+            self._count = count = self._count + 1 if ms == self._last_ms else 0
+            if count > 0xFFF:
+                ms, self._count, count = ms + 1, 0, 0
+            self._last_ms = ms
         tail = int.from_bytes(os.urandom(8), "big") >> 2
-        value = f"{(ms << 80) | (0x7 << 76) | (self._count << 64) | (0b10 << 62) | tail:032x}"
+        value = f"{(ms << 80) | (0x7 << 76) | (count << 64) | (0b10 << 62) | tail:032x}"
         return f"{value[:8]}-{value[8:12]}-{value[12:16]}-{value[16:20]}-{value[20:]}"

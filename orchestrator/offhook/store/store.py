@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, bindparam, case, event, func, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, case, create_engine, event, func, insert, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from offhook.clock import Clock
 from offhook.contacts.calling_rules import CallingRules
@@ -170,18 +171,21 @@ class Store(Imports):
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
             spool.parent.mkdir(parents=True, exist_ok=True)
             engine = create_async_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")  # a server may have been restarted
+            plain = parsed.set(drivername="sqlite") if parsed.get_backend_name() == "sqlite" else parsed
+            writing = create_engine(plain, poolclass=NullPool)
         except (ArgumentError, ImportError, OSError) as error:
             raise StoreError(f"[database] url = {url!r}: {error}") from error
         shown = parsed.render_as_string(hide_password=True)
         if parsed.get_backend_name() == "sqlite":
-            _sqlite_pragmas(engine, busy_ms, durable)
+            _sqlite_pragmas(engine.sync_engine, busy_ms, durable)
+            _sqlite_pragmas(writing, busy_ms, durable)
         store: Store | None = None
 
         def status(now: StoreStatus, reason: str) -> None:
             if store is not None:
                 store.on_status(now, reason)
 
-        writer = Writer(engine, _apply, clock, spool, retry_s, linger_s, status)
+        writer = Writer(writing, _apply, clock, spool, retry_s, linger_s, status)
         try:
             with clock.hold():
                 async with engine.begin() as connection:
@@ -472,8 +476,8 @@ def record_of(row: Any, evidence: tuple[CallFact, ...] = ()) -> CallRecord:
     return CallRecord.model_validate(values)
 
 
-def _sqlite_pragmas(engine: AsyncEngine, busy_ms: int, durable: bool) -> None:
-    @event.listens_for(engine.sync_engine, "connect")
+def _sqlite_pragmas(engine: Engine, busy_ms: int, durable: bool) -> None:
+    @event.listens_for(engine, "connect")
     def connect(connection: Any, _record: object) -> None:
         cursor = connection.cursor()
         for pragma in (

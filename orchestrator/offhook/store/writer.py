@@ -12,15 +12,15 @@ import logging
 import os
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from offhook.clock import Clock, in_thread
 from offhook.errors import StoreError
@@ -64,6 +64,9 @@ def is_outage(error: BaseException) -> bool:
 class Writer:
     """Owns the writing connection.
 
+    It writes with a plain connection from a thread of its own: a driver that hands every statement to a thread and back costs more than
+    SQLite does. Work given to it runs in that thread, one piece at a time.
+
     Args:
         engine: Where to write.
         apply: Writes rows by kind.
@@ -76,7 +79,7 @@ class Writer:
 
     def __init__(
         self,
-        engine: AsyncEngine,
+        engine: Engine,
         apply: Apply,
         clock: Clock,
         spool: Path,
@@ -94,7 +97,8 @@ class Writer:
         self._jobs: deque[_Job] = deque()
         self._urgent = asyncio.Event()
         self._some = asyncio.Event()
-        self._connection: AsyncConnection | None = None
+        self._connection: Connection | None = None
+        self._thread = ThreadPoolExecutor(1, "store writer")
         self._spooled: list[tuple[str, Row]] = []
         self._closing = False
         self.status = StoreStatus.UP
@@ -142,6 +146,7 @@ class Writer:
                     await self._group(group)
         finally:
             await self._drop_connection()
+            self._thread.shutdown()
 
     def close(self) -> None:
         """Ask :meth:`run` to finish."""
@@ -214,10 +219,7 @@ class Writer:
     async def _commit(self, group: list[_Job]) -> None:
         """One transaction for the whole group, with what was spooled first."""
         with self._clock.hold():
-            if self._connection is None:
-                self._connection = await self._engine.connect()
-            async with self._connection.begin():
-                results = await self._connection.run_sync(self._write_group, group)
+            results = await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, group)
         self.commits += 1
         if self._spooled:
             self._spooled.clear()
@@ -225,6 +227,12 @@ class Writer:
         for job, result in zip(group, results, strict=True):
             if job.done is not None and not job.done.done():
                 job.done.set_result(result)
+
+    def _transact(self, group: list[_Job]) -> list[Any]:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        with self._connection.begin():
+            return self._write_group(self._connection, group)
 
     def _write_group(self, connection: Connection, group: list[_Job]) -> list[Any]:
         if connection.dialect.name == "sqlite":  # its driver begins with the first write: what was read before could be another's by then
@@ -293,14 +301,18 @@ class Writer:
             log.warning("store: %s: %s", self._spool, error.strerror)
 
     async def _drop_connection(self) -> None:
+        with self._clock.hold():
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+
+    def _close(self) -> None:
         connection, self._connection = self._connection, None
-        if connection is not None:
-            try:
-                with self._clock.hold():
-                    await connection.invalidate()
-                    await connection.close()
-            except Exception as error:
-                log.debug("store: closing a failed connection: %s", error)
+        try:
+            if connection is not None:
+                connection.invalidate()
+                connection.close()
+            self._engine.dispose()
+        except Exception as error:
+            log.debug("store: closing a failed connection: %s", error)
 
 
 def by_kind(rows: list[tuple[str, Row]]) -> dict[str, list[Row]]:
