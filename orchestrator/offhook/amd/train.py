@@ -108,7 +108,7 @@ def fit(train: Examples, settings: Settings, say: Say) -> dict[str, NDArray[np.f
             )
             loss = (loss * weight.flatten()).sum() / weight.sum()
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)
             optimiser.step()
             plan.step()
