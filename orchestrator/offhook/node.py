@@ -92,6 +92,7 @@ class Node(Desk):
         self.settings = settings
         self._given_clock = clock
         self._given_driver = driver
+        self._spawned: set[asyncio.Task[None]] = set()
         self.driver: Driver
         self.engine: Engine | None = None
         self.stops = Stops(self)
@@ -211,6 +212,8 @@ class Node(Desk):
                         await asyncio.sleep(0.02)
             except TimeoutError:
                 log.error("node: %d lines are still in use after %g s", len(self.carrier.owners), CLOSE_S)
+            for spawned in (*self._spawned, *self._services):  # what waits for a line or a telephone waits no longer
+                spawned.cancel()
             if kind is not None and issubclass(kind, asyncio.CancelledError):  # perhaps a task of ours failed: the group knows
                 await self._tasks.__aexit__(kind, error, trace)
             else:  # the caller's own error goes on as it is
@@ -364,7 +367,9 @@ class Node(Desk):
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Run *work* as a task of the node."""
-        self._tasks.create_task(work, name=name)
+        task = self._tasks.create_task(work, name=name)
+        self._spawned.add(task)
+        task.add_done_callback(self._spawned.discard)
 
     def ask_line(self, priority: int, dialer: Dialer, lead: Lead) -> asyncio.Future[int | None]:
         """A channel that the lead's route allows, when one is free."""
