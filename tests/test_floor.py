@@ -222,6 +222,39 @@ def test_a_lead_that_is_taken_out_while_it_waits_for_a_line_harms_nobody(tmp_pat
     run_virtual(main(), START)
 
 
+@pytest.mark.parametrize("why", ["node", "stop", "suppressed"])
+def test_an_agent_who_waits_for_a_line_waits_no_longer_than_the_lead_is_to_be_dialled(tmp_path: Path, why: str) -> None:
+    """L12 too: a number that is paid or opted out while its agent waits is not dialled when the line comes."""
+
+    async def main() -> None:
+        async with Node(settings(tmp_path, limits={"channels": 1}), driver=simulator(PERSON)) as node:
+            await node.create_campaign(CampaignSpec(name="c1", mode="manual"))
+            await node.import_list("c1", numbers_list(tmp_path, 3))
+            await node.start_campaign("c1")
+            for name in ("ann", "bob"):
+                node.floor.log_in(name, {"c1": STANDARD})
+                node.floor.ask(name, "c1")
+            await asyncio.sleep(2)
+            assert (node.pool.in_use, node.dialer("c1").pending) == (1, 1)
+            if why == "node":
+                return  # leaving the node waits for nobody
+            if why == "stop":
+                await node.stop_campaign("c1")
+            else:
+                node.dialer("c1").drop(lambda lead: "paid")
+            await asyncio.sleep(1)
+            assert node.dialer("c1").pending == 0
+            assert AgentStatus.READY in [agent.status for agent in node.floor.agents()]
+            for call in node.live_calls():
+                call.cancel("test")
+            await asyncio.sleep(30)
+            state = await node.campaign("c1")
+            assert (state.attempts, node.pool.in_use) == (1, 0)
+            assert (await node.reconcile()).ok
+
+    run_virtual(main(), START)
+
+
 def test_an_agent_dials_by_hand_and_nothing_goes_out_otherwise(tmp_path: Path) -> None:
     async def main(node: Node, ear: Ear) -> None:
         node.floor.log_in("ann", {"c1": STANDARD})

@@ -76,7 +76,7 @@ class Dialer:
         self._asked: deque[tuple[Agent, bool]] = deque()  # who asked for a call, and whether to see the lead first
         self._previews: deque[Lead] = deque()  # leads to be shown to an agent when one is there
         self._skipped: list[Lead] = []
-        self._going = 0  # leads whose agent waits for a line
+        self._going: dict[str, tuple[Lead, asyncio.Future[int | None]]] = {}  # leads whose agent waits for a line, by call
         self._learned: Paced | None = None  # policy of an earlier mode with agents
         self._set_gate()
 
@@ -98,7 +98,7 @@ class Dialer:
     @property
     def pending(self) -> int:
         """Leads shown to an agent, or about to be; their calls are not made yet."""
-        return len(self._previews) + len(self._skipped) + self._going + self._node.floor.reviews.count(self)
+        return len(self._previews) + len(self._skipped) + len(self._going) + self._node.floor.reviews.count(self)
 
     # -- what the node tells --------------------------------------------------------------------------------------------------------
 
@@ -187,9 +187,16 @@ class Dialer:
                 self._node.store.drop([lead], why(lead))
                 self.closed += 1
                 self._wake.set()
+        for lead in [one for one, _ in self._going.values() if why(one)]:
+            self._wait_no_longer(lead)
+            self._node.store.drop([lead], why(lead))
+            self.closed += 1
 
     def give_back(self) -> None:
-        """Return the reserved leads to the database, those under review too."""
+        """Return the reserved leads to the database, those under review and those whose agent waits for a line too."""
+        for lead, _ in list(self._going.values()):
+            self._wait_no_longer(lead)
+            self._node.store.release([lead])
         self._node.floor.campaign_gone(self)
         for leads in (self.hopper, self._previews, self._skipped):
             self._node.store.release(leads)
@@ -375,16 +382,24 @@ class Dialer:
 
     def dial_for(self, lead: Lead) -> None:
         """Dial a lead for the agent who has seen it, as soon as a line is free."""
-        self._going += 1
-        self._node.spawn(self._dial_for(lead), f"dial[{lead.call_id}]")
+        line = self._node.ask_line(9, self, lead)  # somebody waits for it
+        self._going[lead.call_id] = (lead, line)
+        self._node.spawn(self._dial_for(lead, line), f"dial[{lead.call_id}]")
 
-    async def _dial_for(self, lead: Lead) -> None:
-        try:
-            channel = await self._node.ask_line(9, self, lead)  # somebody waits for it
-            assert channel is not None
+    async def _dial_for(self, lead: Lead, line: asyncio.Future[int | None]) -> None:
+        channel = await line
+        waits = self._going.pop(lead.call_id, None) is not None  # else the lead was taken back or dropped meanwhile
+        if waits and channel is not None:
             self._place(lead, channel)
-        finally:
-            self._going -= 1
+        else:
+            if channel is not None:
+                self._node.pool.give(channel)
+            self._node.floor.call_ended(lead.call_id, None, self)
+
+    def _wait_no_longer(self, lead: Lead) -> None:
+        _, line = self._going.pop(lead.call_id)
+        if not line.done():
+            line.set_result(None)
 
     async def _seed(self, gate: Gate) -> None:
         """Tell the pacing what the rule's window holds from before."""

@@ -212,7 +212,7 @@ class Node(Desk):
                         await asyncio.sleep(0.02)
             except TimeoutError:
                 log.error("node: %d lines are still in use after %g s", len(self.carrier.owners), CLOSE_S)
-            for spawned in (*self._spawned, *self._services):  # what waits for a line or a telephone waits no longer
+            for spawned in list(self._spawned):  # what waits for a telephone waits no longer
                 spawned.cancel()
             if kind is not None and issubclass(kind, asyncio.CancelledError):  # perhaps a task of ours failed: the group knows
                 await self._tasks.__aexit__(kind, error, trace)
