@@ -61,6 +61,25 @@ async def test_the_pacing_of_a_running_campaign_is_changed_and_told(tmp_path: Pa
 
 
 @in_loop
+async def test_an_agent_dials_a_number_typed_in_over_mqtt(tmp_path: Path) -> None:
+    """D07"""
+    async with steered(tmp_path, PERSON) as at:
+        await at.campaign(mode="manual")
+        await at.result("campaign.start", campaign="spring")
+        await at.result("agent.login", agent="ann", campaigns={"spring": "standard"})
+        order = b'{"agent": "ann", "campaign": "spring", "number": "139 1111 2222", "name": "Wei"}'
+        error = await at.error("agent.call", order)
+        assert "lets nobody type a number; set_pacing with changes.typed_numbers" in error["message"]
+        await at.result("set_pacing", campaign="spring", changes={"typed_numbers": True})
+        error = await at.error("agent.call", order.replace(b"139", b"+1 139"))
+        assert "number '+1 139 1111 2222': " in error["message"]
+        shown = await at.result("agent.call", agent="ann", campaign="spring", number="139 1111 2222", name="Wei")
+        assert shown["status"] == "preview"
+        await at.until(lambda: at.on("ev/agent_call")[-1:] and at.on("ev/agent_call")[-1]["data"]["what"] == "connected")
+        assert at.on("ev/agent_call")[-1]["data"]["number"] == "139 1111 2222"
+
+
+@in_loop
 async def test_wrong_orders_are_refused_with_the_mend(tmp_path: Path) -> None:
     async with steered(tmp_path, PERSON) as at:
         await at.campaign(mode="progressive")

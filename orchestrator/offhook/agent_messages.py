@@ -58,6 +58,7 @@ class PacingPlan(Asked):
         default_factory=dict,
         description="Leads shown to an agent before the call although the campaign is paced otherwise: column and value (D13).",
     )
+    typed_numbers: bool = Field(False, description="Agents may dial numbers that they type in (D07).")
     wrap_limit_s: float | None = Field(None, ge=0, le=3600, description="Longest wrap-up, s; null ends it when the agent says ready.")
     answer_share: float = Field(0.3, gt=0, lt=1, description="Share of calls answered by a person, to begin with; it is learned.")
     talk_s: float = Field(120.0, gt=0, le=7200, description="Mean talk to begin with, s.")
@@ -84,6 +85,7 @@ class PacingChange(Asked):
     review_s: float | None = Field(None, ge=0, le=600)
     may_skip: bool | None = None
     preview: dict[str, str] | None = None
+    typed_numbers: bool | None = None
     wrap_limit_s: float | None = Field(None, ge=0, le=3600)
     answer_share: float | None = Field(None, gt=0, lt=1)
     talk_s: float | None = Field(None, gt=0, le=7200)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from offhook import typed
 from offhook.agent_messages import AgentCall, AgentChanged, AgentLevel, AgentShown, AgentStatus
 from offhook.agents import LEVELS, Agent, Roster
 from offhook.errors import AgentError, CampaignError
@@ -177,14 +178,32 @@ class Floor:
 
     def ask(self, name: str, campaign: str, preview: bool = False) -> AgentShown:
         """Ask for a call (D07): the campaign's next lead is dialled for this agent, in any mode; with *preview* it is shown first (D13)."""
+        agent = self._asking(name, campaign)
+        self._node.dialer(campaign).ask(agent, preview)
+        return self._shown(agent)
+
+    async def ask_number(self, name: str, campaign: str, number: str, whom: str = "", preview: bool = False) -> AgentShown:
+        """Dial a number typed in, and *whom* it belongs to (D07); with *preview* the agent dials once its lead has been looked at.
+
+        Raises:
+            CampaignError: Something forbids the call; the text says what. Nothing is kept then.
+        """
+        agent = self._asking(name, campaign)
+        dialer = self._node.dialer(campaign)
+        lead = await typed.reserve(self._node, dialer, name, number, whom)
+        if not self.show(dialer, lead, agent, at_once=not preview):
+            self._node.store.drop([lead], f"agent {name} was not free any more")
+            dialer.closed += 1
+            raise AgentError(f"agent '{name}' has got something else in hand meanwhile; ask again after it")
+        return self._shown(agent)
+
+    def _asking(self, name: str, campaign: str) -> Agent:
         agent = self.roster.get(name)
         if campaign not in agent.logins:
             raise AgentError(f"agent '{name}' is not logged in to '{campaign}'; log in to it first")
-        dialer = self._node.dialer(campaign)
         if agent.state is not AgentState.READY:
             raise AgentError(f"agent '{name}' is not ready; end the call or the pause first")
-        dialer.ask(agent, preview)
-        return self._shown(agent)
+        return agent
 
     # -- what the campaigns ask -----------------------------------------------------------------------------------------------------
 

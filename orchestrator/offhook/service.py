@@ -106,6 +106,9 @@ class AgentDesk(Protocol):
     def ask(self, name: str, campaign: str, preview: bool = False) -> AgentShown:
         """Ask for a call."""
 
+    async def ask_number(self, name: str, campaign: str, number: str, whom: str = "", preview: bool = False) -> AgentShown:
+        """Dial a number typed in."""
+
 
 class Service(Persons, Protocol):
     """A node, seen from above. Every method that cannot do what was asked raises :class:`offhook.errors.OffhookError`."""

@@ -54,6 +54,8 @@ class AskCall(AgentName):
 
     campaign: str = Field(min_length=1, max_length=63, description="Of this campaign.")
     preview: bool = Field(False, description="See the lead before it is dialled (D13).")
+    number: str = Field("", max_length=64, description="Call this number, typed in, instead of the next lead (D07).")
+    name: str = Field("", max_length=200, description="Whose number it is; kept with a lead that is new.")
 
 
 class Done(AgentName):
@@ -108,6 +110,8 @@ async def _skip(node: Service, which: AgentName) -> AgentShown:
 
 
 async def _call(node: Service, order: AskCall) -> AgentShown:
+    if order.number.strip():
+        return await node.floor.ask_number(order.agent, order.campaign, order.number, order.name, order.preview)
     return node.floor.ask(order.agent, order.campaign, order.preview)
 
 
@@ -133,5 +137,12 @@ ROWS: tuple[tuple[str, str, type[BaseModel], Any, bool, Callable[[Any, Any], Awa
     ("agent.done", "End the talk; wrap-up begins.", Done, AgentShown, True, _done),
     ("agent.dial", "Dial the lead that is shown.", AgentName, AgentShown, True, _dial),
     ("agent.skip", "Show another lead instead.", AgentName, AgentShown, True, _skip),
-    ("agent.call", "Ask for a call of a campaign, dialled for this agent alone.", AskCall, AgentShown, True, _call),
+    (
+        "agent.call",
+        "Ask for a call: the next lead, or a number typed in, for this agent alone.",
+        AskCall,
+        AgentShown,
+        True,
+        _call,
+    ),
 )
