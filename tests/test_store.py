@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from aio import in_loop
 from postgres import Server
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 
 from offhook.clock import Uuid7, loop_clock, run_virtual
 from offhook.disposition import Disposition
@@ -113,14 +113,39 @@ async def test_a_call_is_stored_and_read_back_with_its_evidence(tmp_path: Path, 
 
 
 @in_loop
-async def test_the_migrations_make_the_tables_that_the_models_describe(tmp_path: Path, database_url: str) -> None:
+async def test_a_new_database_and_a_migrated_one_are_the_same(tmp_path: Path, database_url: str) -> None:
+    """Columns with type and default, keys, and every index with its condition, whichever way they were made."""
+    from alembic import command
     from alembic.autogenerate import compare_metadata
+    from alembic.config import Config
     from alembic.migration import MigrationContext
 
+    def drawn(connection: Connection) -> list[str]:
+        found = inspect(connection)
+        lines = []
+        for table in found.get_table_names():
+            lines += [f"{table} {c['name']} {c['type']!r} {c['nullable']} {c['default']}" for c in found.get_columns(table)]
+            lines += [f"{table} key {found.get_pk_constraint(table)['constrained_columns']}"]
+            lines += [f"{table} to {k['referred_table']} {k['constrained_columns']}" for k in found.get_foreign_keys(table)]
+            for index in found.get_indexes(table):
+                options = {key: str(value) for key, value in index.get("dialect_options", {}).items()}
+                lines.append(f"{table} index {index['name']} {index['column_names']} {index['unique']} {options}")
+        return sorted(lines)
+
     await (await open_store(tmp_path, database_url)).close()
+    config = Config()
+    config.set_main_option("script_location", str(Path(schema.__file__).with_name("migrations")))
+    with database(database_url).begin() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        made_new = drawn(connection)
+        Base.metadata.drop_all(connection)
+        connection.execute(text("DROP TABLE alembic_version"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
     with database(database_url).connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
-    await (await open_store(tmp_path, database_url)).close()  # and opening again changes nothing
+        assert drawn(connection) == made_new
+    await (await open_store(tmp_path, database_url)).close()  # and opening it changes nothing
 
 
 @in_loop

@@ -1,4 +1,4 @@
-"""Bringing a database to the schema of this offhook, by Alembic, when it is opened."""
+"""Bringing a database to the schema of this offhook when it is opened: a new one from the models, an older one by Alembic."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from pathlib import Path
 from sqlalchemy import Connection, inspect, text
 
 from offhook.errors import StoreError
+from offhook.store.contact_models import Base
 
-HEAD = "0007"
-"""Newest migration. Known here so that Alembic is loaded only when there is something to do."""
+HEAD = "0009"
+"""Newest migration. Known here so that Alembic is loaded only for a database that is older."""
 
 
 def upgrade(connection: Connection) -> None:
@@ -26,6 +27,11 @@ def upgrade(connection: Connection) -> None:
         raise StoreError("the database has tables of another program; give offhook a database of its own in [database] url")
     if found is not None and found > HEAD:
         raise StoreError(f"the database was made by a newer offhook (schema {found}, this one knows {HEAD}); update offhook")
+    if found is None:
+        Base.metadata.create_all(connection)
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+        connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
+        return
     from alembic import command
     from alembic.config import Config
 
