@@ -172,7 +172,7 @@ class Node(Desk):
         if media is not None:
             self.engine = Engine(self.driver.channels, tone_plan(self.settings.core.plan, self.settings.core.plan_files))
             folder = self.settings.node.data_dir / "announcements"
-            kept = Recordings(self.settings.node.data_dir / "recordings", self.settings.recordings)
+            kept = Recordings(self.settings.node.data_dir / "recordings", self.settings.recordings, self.store.recorded)
             self.announcements = LiveAnnouncements(self.engine, folder, self.settings.core.capture_s, self.clock, kept)
             await self.announcements.refresh()
         self.prompts = PromptBook(self.engine, self.clock)

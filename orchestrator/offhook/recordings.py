@@ -10,9 +10,11 @@ The folder is bounded: the oldest recordings go first. Off by default: recording
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -112,11 +114,13 @@ class Recordings:
         folder: Made when the first call is kept.
         settings: What is kept.
     """
+        sealed: Told the call and the digest of its file once it is kept, see :mod:`offhook.store.chain`.
 
-    def __init__(self, folder: Path, settings: RecordingSettings) -> None:
+    def __init__(self, folder: Path, settings: RecordingSettings, sealed: Callable[[str, str], None] = lambda call, sha256: None) -> None:
         self.folder = folder
         self.settings = settings
         self._bytes: int | None = None  # on disk; not known before the first look
+        self.sealed = sealed
 
     def file(self, call_id: str) -> Path:
         """Where a call's recording lies, if it was kept."""
@@ -189,6 +193,12 @@ def read(path: Path) -> Kept:
 
 
 def is_ours(path: Path) -> bool:
+def digest(path: Path) -> str:
+    """SHA-256 of a file. OSError when it cannot be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
     """Was it written by :meth:`Recordings.save`?"""
     try:
         with path.open("rb") as file:

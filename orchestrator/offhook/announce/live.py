@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from offhook.announce.store import RATE, AnnouncementError, AnnouncementStore, Samples
 from offhook.announce.unknown import LEAST_S, UnknownStore
 from offhook.clock import Clock, in_thread
-from offhook.recordings import RecordingError, Recordings
+from offhook.recordings import RecordingError, Recordings, digest
 from offhook_core import CoreError, Law, Marks, timeslots
 
 if TYPE_CHECKING:
@@ -99,8 +99,9 @@ class LiveAnnouncements:
         law = self._engine.law
         if recordings is not None:
             try:
-                await in_thread(self._clock, recordings.save, call.record(), law, octets, marks)
-            except RecordingError as error:
+                path = await in_thread(self._clock, recordings.save, call.record(), law, octets, marks)
+                recordings.sealed(call.id, await in_thread(self._clock, digest, path))
+            except (RecordingError, OSError) as error:
                 log.error("recordings: %s", error)
         if speech is not None:
             clip = np.asarray(octets, np.int16) if law is Law.LINEAR else timeslots.decode(octets, law)

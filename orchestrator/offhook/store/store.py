@@ -23,7 +23,7 @@ from offhook.evidence import packed, unpacked
 from offhook.filters import filter_of
 from offhook.messages import CallFact, CallRecord, CampaignSpec, Wanted
 from offhook.reconcile import Books
-from offhook.store import leads, ledger, outbox
+from offhook.store import chain, leads, ledger, outbox
 from offhook.store import tables as t
 from offhook.store.imports import Imports
 from offhook.store.leads import Due, Lead, Lost, Taken
@@ -74,6 +74,7 @@ def _apply(connection: Connection, rows: Mapping[str, Sequence[Row]]) -> None:
         )  # a spool may repeat
         outbox.queue(connection, found)
         connection.execute(
+        chain.seal_calls(connection, [r["call"]["id"] for r in found])
             update(_journal).where(_journal.c.call_id == bindparam("id")).values(result_ms=bindparam("at"), result=bindparam("what")),
             [{"id": r["call"]["id"], "at": r["call"]["ended_ms"], "what": r["call"]["disposition"]} for r in found],
         )
@@ -98,6 +99,8 @@ def _apply(connection: Connection, rows: Mapping[str, Sequence[Row]]) -> None:
                 next_number(connection, lead["lead"], lead["other"] == "must")
     if found := rows.get("agent"):
         connection.execute(insert(t.agent_log), list(found))
+    if found := rows.get("recording"):
+        chain.seal_files(connection, chain.RECORDING, {r["id"]: r["sha256"] for r in found})
     if found := rows.get("release"):
         leads.give_back(connection, found)
     if found := rows.get("drop"):
@@ -193,7 +196,9 @@ class Store(Imports):
                 left = read_spool(spool)
                 if left:
                     async with engine.begin() as connection:
-                        await connection.run_sync(_apply, {kind: [row for of, row in left if of == kind] for kind in ("result", "agent")})
+                        await connection.run_sync(
+                            _apply, {kind: [row for of, row in left if of == kind] for kind in ("result", "recording", "agent")}
+                        )
                     log.warning("store: %d results of an earlier run were written from %s", len(left), spool)
                     spool.unlink()  # noqa: ASYNC240 - once, at the start
         except (SQLAlchemyError, OSError) as error:
@@ -383,6 +388,10 @@ class Store(Imports):
         """Give back leads that were reserved and whose number was not sent."""
         rows: list[tuple[str, Row]] = [("release", {"id": lead.call_id, "lead": lead.id}) for lead in given]
         if rows:
+    def recorded(self, call_id: str, sha256: str) -> None:
+        """Seal the recording of a call."""
+        self._writer.keep([("recording", {"id": call_id, "sha256": sha256})])
+
             self._writer.keep(rows)
 
     def drop(self, given: Iterable[Lead], why: str) -> None:
