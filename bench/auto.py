@@ -20,7 +20,7 @@ from bench import plans, sweep
 from bench.judge import Scored
 from bench.peers import Offhook
 from offhook_core import plan_auto
-from offhook_core.tone_plan import resolve
+from offhook_core.plan_choice import resolve
 
 MAIN = frozenset(sweep.MAIN)
 

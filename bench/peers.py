@@ -18,7 +18,8 @@ import numpy.typing as npt
 from bench import plans
 from bench.line import FRAME
 from bench.signals import SIT_CODES, Signal
-from offhook_core.tone_plan import TonePlan, resolve
+from offhook_core.plan_choice import resolve
+from offhook_core.tone_plan import TonePlan
 
 
 @dataclass(frozen=True, slots=True)

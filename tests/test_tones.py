@@ -35,7 +35,7 @@ from offhook_core import (
     plan_file,
     plans,
 )
-from offhook_core.tone_plan import resolve
+from offhook_core.plan_choice import resolve
 
 OWN = """\
 name = "hotel"

@@ -4,7 +4,8 @@
 """
 
 from offhook_core.analyzer import CallAnalyzer
-from offhook_core.engine import FRAME_SAMPLES, Engine, Marks, Stats
+from offhook_core.blocks import FRAME_SAMPLES
+from offhook_core.engine import Engine, Marks, Stats
 from offhook_core.enums import Alarm, Answer, Detect, EventKind, Law, Layout, LineFault, Profile, Sit, Tone, Valid
 from offhook_core.errors import CoreError
 from offhook_core.events import Event

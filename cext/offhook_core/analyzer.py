@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook_core import timeslots
-from offhook_core.blocks import Block, view_of
-from offhook_core.engine import FRAME_SAMPLES, Engine
+from offhook_core.blocks import FRAME_SAMPLES, Block, view_of
+from offhook_core.engine import Engine
 from offhook_core.enums import Detect, Law, Profile, Valid
 from offhook_core.errors import named
 from offhook_core.events import Event
 from offhook_core.library import Library
-from offhook_core.tone_plan import PlanLike, TonePlan
+from offhook_core.plan_choice import PlanLike
+from offhook_core.tone_plan import TonePlan
 
 if TYPE_CHECKING:
     from offhook_core.answer import AnswerSettings
@@ -31,7 +32,7 @@ class CallAnalyzer:
 
     Args:
         plan: Tone plan: a built-in name such as ``"cn"``, ``"auto"``, ``"auto:europe"``, ``"auto:cn,us,gb"``, a TOML file, or a plan; see
-            :func:`offhook_core.tone_plan.resolve`.
+            :func:`offhook_core.plan_choice.resolve`.
         law: ``"alaw"`` or ``"ulaw"`` for octets, ``"linear"`` when only 16-bit samples come.
         detectors: What to arm, see :class:`Profile`.
         answer: When to decide who answered, see :class:`offhook_core.answer.AnswerSettings`; None for the preset ``balanced``.

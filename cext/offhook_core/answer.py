@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from offhook_core import plans
 from offhook_core._native import ffi, lib
-from offhook_core.engine import FRAME_SAMPLES
+from offhook_core.blocks import FRAME_SAMPLES
 from offhook_core.enums import Law, Profile
 from offhook_core.errors import CoreError, check
 from offhook_core.events import Event, decode

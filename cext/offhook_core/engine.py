@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook_core._native import ffi, lib
-from offhook_core.blocks import Block, view_of
+from offhook_core.blocks import FRAME_SAMPLES, Block, view_of
 from offhook_core.enums import Detect, Law, Layout, Profile, Valid
 from offhook_core.errors import CoreError, check, named
 from offhook_core.events import Event, decode
 from offhook_core.library import Library
-from offhook_core.tone_plan import PlanLike, TonePlan, resolve
+from offhook_core.plan_choice import PlanLike, resolve
+from offhook_core.tone_plan import TonePlan
 
 if TYPE_CHECKING:
     from offhook_core.answer import AnswerSettings
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 _BATCH = 256  # events taken from the ring at once
 _RETRIES = 6  # a full order queue is tried again this often ...
 _RETRY_S = 0.005  # ... this far apart: together more than one tick of 20 ms
-FRAME_SAMPLES = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Engine:
     Args:
         channels: B-channels fed together, 240 on an eight-span card.
         plan: Tone plan that a channel has unless :meth:`reset` names another: a built-in name, ``"auto"`` and its kin, a TOML file, or a
-            plan; see :func:`offhook_core.tone_plan.resolve`.
+            plan; see :func:`offhook_core.plan_choice.resolve`.
         law: ``"alaw"``, ``"ulaw"`` or ``"linear"``: coding of rx, tx and prompts.
         layout: ``"channel"`` or ``"timeslot"``: order of the samples in a frame.
         ring_events: Capacity of the event ring; 0 takes 16 a channel and at least 1024.

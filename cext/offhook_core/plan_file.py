@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from offhook_core import plans
 from offhook_core.enums import Tone
 from offhook_core.plans import Plan, Segment, ToneSpec
+from offhook_core.tone_plan import TonePlan
 
 LOWEST_HZ, HIGHEST_HZ, MOST_AM_HZ = 100, 3400, 200
 MOST_ROWS, MOST_SEGMENTS, MOST_SINES = 254, 64, 4
@@ -182,8 +183,6 @@ def parse(text: str, path: Path) -> Plan:
         raise PlanError(f"{path}:{line[1] if line else 1}: no TOML: {wrong}; see docs/file-formats.md, Tone plan") from None
     reader = _Reader(path, text)
     made = reader.plan(found)
-    from offhook_core.tone_plan import TonePlan
-
     try:
         TonePlan(made)
     except plans.RowError as wrong:

@@ -183,7 +183,7 @@ def _tone(name: str) -> Tone:
 
 
 def _plan(which: str) -> TonePlan:
-    from offhook_core.tone_plan import resolve
+    from offhook_core.plan_choice import resolve
 
     try:
         return resolve(which)

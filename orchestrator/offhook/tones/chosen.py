@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from offhook_core import TonePlan
+from offhook_core.plan_choice import resolve
 from offhook_core.plan_file import read
-from offhook_core.tone_plan import resolve
 
 
 def tone_plan(which: str, files: Iterable[Path] = ()) -> TonePlan:
