@@ -101,7 +101,7 @@ class Call:
         self._message = message
         self._on_phase = on_phase
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._timeline = TimeLine()
+        self._timeline = TimeLine(lead.reminders)
         self._analysis: AnswerAnalysis | None = None
         self._speech = Speech()
         self._music = False

@@ -157,6 +157,12 @@ class RuleSettings(Section):
 
 
 class LogSettings(Section):
+class EvidenceSettings(Section):
+    """``[evidence]``."""
+
+    numbers: bool = Field(False, description="Whether a bundle of evidence may hold telephone numbers, names and list columns unmasked.")
+
+
     """``[log]``."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
@@ -183,6 +189,7 @@ class Settings(BaseSettings):
     core: CoreSettings = CoreSettings()
     recordings: RecordingSettings = RecordingSettings()
     limits: LimitSettings = LimitSettings()
+    evidence: EvidenceSettings = EvidenceSettings()
     dial: DialSettings = DialSettings()
     feeds: FeedSettings = FeedSettings()
     rules: RuleSettings = RuleSettings()

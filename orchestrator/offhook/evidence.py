@@ -53,10 +53,14 @@ def as_facts(result: Result | None, t_ms: int) -> tuple[CallFact, ...]:
 
 
 class TimeLine:
-    """What happened in a call, in order, up to a limit."""
+    """What happened in a call, in order, up to a limit.
 
-    def __init__(self) -> None:
-        self._facts: list[CallFact] = []
+    Args:
+        reminders: What the checks wanted to be remembered: that the person is on the grey list, and why (L01).
+    """
+
+    def __init__(self, reminders: Sequence[str] = ()) -> None:
+        self._facts = [CallFact(t_ms=0, kind="did", name="remind", detail=one) for one in reminders]
         self.in_force = ""  # settings, see in_force()
 
     def note(self, t_ms: int, kind: str, name: str, detail: str = "", value: float | None = None, confidence: int | None = None) -> None:

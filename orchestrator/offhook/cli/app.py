@@ -10,7 +10,24 @@ import typer
 from offhook import __version__
 from offhook.amd.cli import app as amd
 from offhook.announce.cli import app as announce
-from offhook.cli import analyze, bench, campaign, contacts, ctl, demo, doctor, labels, replay, route, rules, run, simulate, tones, why
+from offhook.cli import (
+    analyze,
+    bench,
+    campaign,
+    contacts,
+    ctl,
+    demo,
+    doctor,
+    evidence,
+    labels,
+    replay,
+    route,
+    rules,
+    run,
+    simulate,
+    tones,
+    why,
+)
 from offhook.cli.output import CommandError, Exit, fail, quiet_broken_pipe, want_json
 
 app = typer.Typer(
@@ -31,6 +48,7 @@ app.command()(contacts.suppress)
 app.command()(contacts.history)
 app.command()(analyze.analyze)
 app.command()(why.why)
+app.command()(evidence.evidence)
 app.command()(replay.replay)
 app.command()(ctl.ctl)
 app.add_typer(tones.app, name="tones")

@@ -132,6 +132,8 @@ def consented(policy: ContactPolicy, ask: Ask, person: Person) -> Iterable[Findi
         yield Finding("consent", Effect.REFUSE, f"no consent to calls of kind {ask.kind}")
     elif until and dt.datetime.fromisoformat(until).timestamp() * 1000 <= ask.now_ms:
         yield Finding("consent", Effect.REFUSE, f"consent to calls of kind {ask.kind} ended {until}")
+    else:  # kept with the call: what held then may have been taken back since
+        yield Finding("consent", Effect.PASS, f"to calls of kind {ask.kind} {f'until {until}' if until else 'for good'}")
 
 
 def one_at_a_time(policy: ContactPolicy, ask: Ask, person: Person) -> Iterable[Finding]:
