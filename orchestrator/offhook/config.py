@@ -156,13 +156,13 @@ class RuleSettings(Section):
     )
 
 
-class LogSettings(Section):
 class EvidenceSettings(Section):
     """``[evidence]``."""
 
     numbers: bool = Field(False, description="Whether a bundle of evidence may hold telephone numbers, names and list columns unmasked.")
 
 
+class LogSettings(Section):
     """``[log]``."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
@@ -188,8 +188,8 @@ class Settings(BaseSettings):
     driver: DriverSettings = Field(default_factory=SimulatorSettings)
     core: CoreSettings = CoreSettings()
     recordings: RecordingSettings = RecordingSettings()
-    limits: LimitSettings = LimitSettings()
     evidence: EvidenceSettings = EvidenceSettings()
+    limits: LimitSettings = LimitSettings()
     dial: DialSettings = DialSettings()
     feeds: FeedSettings = FeedSettings()
     rules: RuleSettings = RuleSettings()

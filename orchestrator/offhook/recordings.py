@@ -113,14 +113,14 @@ class Recordings:
     Args:
         folder: Made when the first call is kept.
         settings: What is kept.
-    """
         sealed: Told the call and the digest of its file once it is kept, see :mod:`offhook.store.chain`.
+    """
 
     def __init__(self, folder: Path, settings: RecordingSettings, sealed: Callable[[str, str], None] = lambda call, sha256: None) -> None:
         self.folder = folder
         self.settings = settings
-        self._bytes: int | None = None  # on disk; not known before the first look
         self.sealed = sealed
+        self._bytes: int | None = None  # on disk; not known before the first look
 
     def file(self, call_id: str) -> Path:
         """Where a call's recording lies, if it was kept."""
@@ -192,13 +192,13 @@ def read(path: Path) -> Kept:
     return Kept(told.call, law, audio, Marks(told.first, marks), evidence, told.disposition or "", told.probability)
 
 
-def is_ours(path: Path) -> bool:
 def digest(path: Path) -> str:
     """SHA-256 of a file. OSError when it cannot be read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def is_ours(path: Path) -> bool:
     """Was it written by :meth:`Recordings.save`?"""
     try:
         with path.open("rb") as file:

@@ -159,6 +159,21 @@ class LabelRow(Base):
     at_ms: Mapped[int] = mapped_column(BigInteger)
 
 
+class ChainRow(Base):
+    """A link of the chain, see :mod:`offhook.store.chain`."""
+
+    __tablename__ = "chain"
+    __table_args__ = (UniqueConstraint("what", "ref", name="uq_chain_ref"),)
+
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)  # from 1, without gaps
+    what: Mapped[str] = mapped_column(String(9))  # call, recording, bundle
+    ref: Mapped[str] = mapped_column(String(64))  # id of the call; of a bundle the digest of its manifest
+    salt: Mapped[str] = mapped_column(String(32))
+    open: Mapped[str] = mapped_column(String(64))  # SHA-256 of the record with masked numbers, or of the file
+    sealed: Mapped[str] = mapped_column(String(64))  # SHA-256 of salt and record; empty for files
+    link: Mapped[str] = mapped_column(String(64))
+
+
 class OutboxRow(Base):
     """A result that a feed has not taken yet."""
 
@@ -179,21 +194,6 @@ class ImportRow(Base):
     at_ms: Mapped[int] = mapped_column(BigInteger)
     source: Mapped[str] = mapped_column(String(500))
     encoding: Mapped[str] = mapped_column(String(16))
-class ChainRow(Base):
-    """A link of the chain, see :mod:`offhook.store.chain`."""
-
-    __tablename__ = "chain"
-    __table_args__ = (UniqueConstraint("what", "ref", name="uq_chain_ref"),)
-
-    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)  # from 1, without gaps
-    what: Mapped[str] = mapped_column(String(9))  # call, recording, bundle
-    ref: Mapped[str] = mapped_column(String(64))  # id of the call; of a bundle the digest of its manifest
-    salt: Mapped[str] = mapped_column(String(32))
-    open: Mapped[str] = mapped_column(String(64))  # SHA-256 of the record with masked numbers, or of the file
-    sealed: Mapped[str] = mapped_column(String(64))  # SHA-256 of salt and record; empty for files
-    link: Mapped[str] = mapped_column(String(64))
-
-
     done: Mapped[bool]  # false while its rows are being staged
     read: Mapped[int] = mapped_column(Integer)
     accepted: Mapped[int] = mapped_column(Integer)

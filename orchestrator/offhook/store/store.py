@@ -72,9 +72,9 @@ def _apply(connection: Connection, rows: Mapping[str, Sequence[Row]]) -> None:
         connection.execute(
             t.upsert(connection.dialect.name, _call).on_conflict_do_nothing(index_elements=["id"]), [r["call"] for r in found]
         )  # a spool may repeat
+        chain.seal_calls(connection, [r["call"]["id"] for r in found])
         outbox.queue(connection, found)
         connection.execute(
-        chain.seal_calls(connection, [r["call"]["id"] for r in found])
             update(_journal).where(_journal.c.call_id == bindparam("id")).values(result_ms=bindparam("at"), result=bindparam("what")),
             [{"id": r["call"]["id"], "at": r["call"]["ended_ms"], "what": r["call"]["disposition"]} for r in found],
         )
@@ -97,10 +97,10 @@ def _apply(connection: Connection, rows: Mapping[str, Sequence[Row]]) -> None:
         for lead in (r["lead"] for r in found):
             if "other" in lead:
                 next_number(connection, lead["lead"], lead["other"] == "must")
-    if found := rows.get("agent"):
-        connection.execute(insert(t.agent_log), list(found))
     if found := rows.get("recording"):
         chain.seal_files(connection, chain.RECORDING, {r["id"]: r["sha256"] for r in found})
+    if found := rows.get("agent"):
+        connection.execute(insert(t.agent_log), list(found))
     if found := rows.get("release"):
         leads.give_back(connection, found)
     if found := rows.get("drop"):
@@ -380,6 +380,10 @@ class Store(Imports):
         """Store a finished call, see :func:`result_row`. Never fails, never loses it."""
         self._writer.keep([("result", {**row, "feeds": list(self.feeds_of(row["campaign"]))})])
 
+    def recorded(self, call_id: str, sha256: str) -> None:
+        """Seal the recording of a call."""
+        self._writer.keep([("recording", {"id": call_id, "sha256": sha256})])
+
     def agent_did(self, row: Row) -> None:
         """Store what an agent did for a while, columns of ``agent_log``."""
         self._writer.keep([("agent", row)])
@@ -388,10 +392,6 @@ class Store(Imports):
         """Give back leads that were reserved and whose number was not sent."""
         rows: list[tuple[str, Row]] = [("release", {"id": lead.call_id, "lead": lead.id}) for lead in given]
         if rows:
-    def recorded(self, call_id: str, sha256: str) -> None:
-        """Seal the recording of a call."""
-        self._writer.keep([("recording", {"id": call_id, "sha256": sha256})])
-
             self._writer.keep(rows)
 
     def drop(self, given: Iterable[Lead], why: str) -> None:
