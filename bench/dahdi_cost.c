@@ -43,7 +43,7 @@ static ssize_t s_write(void *world, int fd, const uint8_t *octets, size_t count)
 static int s_ioctl(void *world, int fd, unsigned long request, void *argument) {
     (void)world;
     (void)argument;
-    return request == DA_GETEVENT || request == DA_GET_BUFINFO || request == DA_SPANSTAT ? (int)(fcntl(fd, F_GETFD) < 0) : 0; /* a call */
+    return request == DA_GETEVENT || request == DA_SPANSTAT ? (int)(fcntl(fd, F_GETFD) < 0) : 0; /* a call */
 }
 static int s_poll(void *world, int fd, int timeout_ms) {
     (void)world;

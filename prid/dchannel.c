@@ -30,6 +30,8 @@
 #define FRAME_BUFFERS 32
 #define FRAME_OCTETS  1024
 
+#define EVENTS_IN_THE_WAY 16 /* of one frame at most */
+
 static int open_dahdi(struct dchannel *d, char *why, size_t why_size) {
     static const char device[] = "/dev/dahdi/channel";
     d->fd = open(device, O_RDWR | O_NONBLOCK | O_CLOEXEC);
@@ -54,7 +56,7 @@ static int open_dahdi(struct dchannel *d, char *why, size_t why_size) {
 
 int dchannel_open(struct dchannel *d, const char *text, char *why, size_t why_size) {
     char *end = NULL;
-    d->fd = -1;
+    d->fd = d->waiting = -1;
     d->dahdi = 0;
     if (strncmp(text, "dahdi:", 6) == 0) {
         long number = strtol(text + 6, &end, 10);
@@ -91,10 +93,6 @@ int dchannel_read(struct dchannel *d, uint8_t *octets, size_t room) {
     return DCHANNEL_GONE;
 }
 
-int dchannel_write(struct dchannel *d, const uint8_t *octets, size_t count) {
-    return write(d->fd, octets, count) == (ssize_t)count ? (int)count : -1;
-}
-
 /* Alarm bits of the D-channel's span by offhook's names, or -1. */
 static int span_alarms(const struct dchannel *d) {
     unsigned char params[PARAMS_OCTETS] = {0}, status[SPANSTAT_OCTETS] = {0};
@@ -119,6 +117,25 @@ int dchannel_event(struct dchannel *d) {
     if (bits >= 0)
         return bits;
     return event == EVENT_NOALARM ? 0 : ALARM_RED;
+}
+
+int dchannel_write(struct dchannel *d, const uint8_t *octets, size_t count) {
+    for (int tries = 0; tries <= EVENTS_IN_THE_WAY; tries++) {
+        if (write(d->fd, octets, count) == (ssize_t)count)
+            return (int)count;
+        if (!d->dahdi || errno != DAHDI_ELAST)
+            return -1;
+        int bits = dchannel_event(d); /* while one waits nothing is sent, and a SABME that is not costs a second */
+        if (bits >= 0)
+            d->waiting = bits;
+    }
+    return -1;
+}
+
+int dchannel_waiting(struct dchannel *d) {
+    int bits = d->waiting;
+    d->waiting = -1;
+    return bits;
 }
 
 void dchannel_close(struct dchannel *d) {

@@ -10,7 +10,8 @@
 
 struct dchannel {
     int fd;
-    int dahdi; /* channel number, 0 = a descriptor */
+    int dahdi;   /* channel number, 0 = a descriptor */
+    int waiting; /* alarm bits that came while a frame was sent, -1 = none */
 };
 
 enum { DCHANNEL_NOTHING = 0, DCHANNEL_GONE = -1, DCHANNEL_EVENT = -2 };
@@ -19,10 +20,12 @@ enum { DCHANNEL_NOTHING = 0, DCHANNEL_GONE = -1, DCHANNEL_EVENT = -2 };
 int dchannel_open(struct dchannel *d, const char *text, char *why, size_t why_size);
 /* One frame: its octets, or one of the values above. EVENT: dchannel_event() tells. */
 int dchannel_read(struct dchannel *d, uint8_t *octets, size_t room);
-/* count, or -1 when it could not be sent; layer 2 will repeat it. */
+/* count, or -1 when it could not be sent; layer 2 will repeat it, after a second. An event in the way is taken: dchannel_waiting(). */
 int dchannel_write(struct dchannel *d, const uint8_t *octets, size_t count);
 /* Alarm bits of the span (see docs/e1.md) after an event, or -1 when the event was none of an alarm. */
 int dchannel_event(struct dchannel *d);
+/* Alarm bits that came while a frame was sent, once; -1 = none did. */
+int dchannel_waiting(struct dchannel *d);
 void dchannel_close(struct dchannel *d);
 
 #endif

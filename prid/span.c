@@ -7,6 +7,8 @@
 
 #define T305_MS        4000
 #define T309_US        6000000 /* libpri's own: answered calls outlive a shorter loss of the link */
+#define AGAIN_US       400000  /* without an answer our SABME is sent again, twice before libpri does (T200, 1 s) */
+#define AGAIN_TIMES    2
 #define RESTART_US     2000000
 #define RESTART_TRIES  2
 #define RESTART_SILENT 2   /* so many channels without an answer: the far end does not know RESTART, go on without it */
@@ -139,6 +141,12 @@ static void watch_link(struct span *s, const uint8_t *octets, int count, bool se
     if (kind == FRAME_SABME || kind == FRAME_DISC) {
         s->asked[!sent] = kind;
         s->standing = false;
+        if (sent && kind == FRAME_SABME && count <= (int)sizeof s->sabme) {
+            memcpy(s->sabme, octets, (size_t)count);
+            s->sabme_octets = count;
+            s->sabme_left = AGAIN_TIMES;
+            s->sabme_due_us = now_us() + AGAIN_US;
+        }
     } else if (kind == FRAME_UA || kind == FRAME_DM) {
         s->begun = s->begun || (kind == FRAME_UA && s->asked[sent] == FRAME_SABME);
         s->standing = kind == FRAME_UA && s->asked[sent] == FRAME_SABME;
@@ -177,6 +185,18 @@ static int read_frame(struct pri *pri, void *buffer, int size) {
         }
     }
     return got;
+}
+
+/* A receiver that sees the first flags after a long idle line may lose the frame behind them (DAHDI tells an abort). T200 would cost a second. */
+static int64_t begin_again(struct span *s, int64_t now) {
+    if (s->asked[0] != FRAME_SABME || s->sabme_left == 0 || s->gone || s->alarms & DOWN_ALARMS)
+        return INT64_MAX;
+    if (s->sabme_due_us <= now) {
+        dchannel_write(&s->d, s->sabme, (size_t)s->sabme_octets);
+        s->sabme_left--;
+        s->sabme_due_us = now + AGAIN_US;
+    }
+    return s->sabme_left > 0 ? s->sabme_due_us : INT64_MAX;
 }
 
 static int write_frame(struct pri *pri, void *buffer, int count) {
@@ -447,6 +467,9 @@ static int64_t next_pri_timer(struct span *s, int64_t now) {
 
 int64_t span_timers(struct span *s) {
     int64_t now = now_us(), next;
+    int bits = dchannel_waiting(&s->d);
+    if (bits >= 0)
+        span_alarm(s, bits);
     for (int n = 0; n < BURST && (next = next_pri_timer(s, now)) <= now; n++) {
         s->last_fresh = false;
         pri_event *e = pri_schedule_run(s->pri);
@@ -455,6 +478,8 @@ int64_t span_timers(struct span *s) {
         link_begun(s);
     }
     next = next_pri_timer(s, now);
+    int64_t again = begin_again(s, now);
+    next = again < next ? again : next;
     if (s->restart_due_us != 0 && s->restart_due_us <= now)
         restart_timeout(s);
     if (s->restart_due_us != 0 && s->restart_due_us < next)

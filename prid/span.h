@@ -73,6 +73,9 @@ struct span {
     enum frame_link asked[2]; /* SABME or DISC without an answer yet: 0 ours, 1 theirs */
     bool begun;               /* a UA has just answered a SABME */
     bool standing;            /* and nothing on the line has ended that since */
+    uint8_t sabme[8];         /* ours, sent last */
+    int sabme_octets, sabme_left;
+    int64_t sabme_due_us; /* when it is sent again */
 };
 
 int64_t now_us(void); /* CLOCK_MONOTONIC */

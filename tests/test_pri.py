@@ -14,7 +14,7 @@ import pytest
 from aio import in_loop
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pri_lines import Lines, daemon_missing, histories
+from pri_lines import WAIT_S, Lines, daemon_missing, histories
 
 from offhook_drivers.contract import (
     Alarm,
@@ -305,6 +305,32 @@ def test_wrong_options_are_told_and_nothing_is_started() -> None:
     for options in ((), ("--dchannel", "x:1", "--control", "3"), ("--dchannel", "fd:3"), ("--nonsense",), ("--digit-timer", "-1")):
         ran = subprocess.run([find(), *options], capture_output=True, text=True, timeout=20)
         assert ran.returncode in (1, 2) and "offhook-prid:" in ran.stderr
+
+
+@in_loop
+async def test_a_first_frame_that_is_lost_is_sent_again_until_it_is_answered_and_no_longer() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setblocking(False)
+    sabme, ua = bytes.fromhex("02017f"), bytes.fromhex("0201730000")
+    seen: list[bytes] = []
+
+    def deaf_at_first() -> None:
+        seen.append(ours.recv(1024)[:3])
+        if len(seen) == 3:
+            ours.send(ua)
+
+    loop = asyncio.get_running_loop()
+    loop.add_reader(ours.fileno(), deaf_at_first)
+    with ours, theirs:
+        driver = PriDriver([theirs.fileno()], network=True)
+        await driver.start(lambda event: None)
+        async with asyncio.timeout(WAIT_S):
+            while sum(frame[2] & 1 == 0 for frame in seen) < 1:  # the first I frame, a RESTART: layer 2 stands
+                await asyncio.sleep(0.01)
+        assert seen[:3] == [sabme] * 3
+        assert sabme not in seen[3:]
+        loop.remove_reader(ours.fileno())
+        await driver.close()
 
 
 def test_a_daemon_that_listens_serves_one_client_after_another(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@
  * channel of a card becomes readable in the same tick. Where a channel has nothing, or its span is in alarm and nothing comes, the block is
  * marked missing. When the clock's span goes away another channel takes over; when none is left ticks follow the machine's clock.
  *
- * Transmission runs a few blocks ahead (prefill), so that a late tick costs nothing; an underrun fills it up again. */
+ * Transmission runs a few blocks ahead (prefill), so that a late tick costs nothing; an underrun fills it up again, less what the ticks that
+ * are still to be caught up will send. DAHDI never says how full its buffers are (it answers -1), so this is reckoned from the time. */
 #include "dahdi.h"
 
 #include <errno.h>
@@ -23,10 +24,11 @@
 
 #define TICK_NS      20000000
 #define STALL_NS     (3 * TICK_NS) /* a clock that gives nothing for so long is none */
+#define AT_ONCE_NS   1000000       /* a block that comes so soon was there already */
 #define REOPEN_TICKS 100           /* between tries to get back a channel that was removed */
 #define REOPENS      4             /* such tries in one tick at most */
 #define STATUS_TICKS 25            /* between looks at a span's alarms */
-#define BEHIND       2             /* blocks that a channel may hold more than it needs; more is thrown away */
+#define KEPT         2             /* blocks that a channel keeps when its buffers ran full while the clock's did not */
 #define IDLE_ALAW    0xd5
 #define MAX_SPANS    32
 #define DOWN         (OH_ALARM_RED | OH_ALARM_BLUE | OH_ALARM_LOS | OH_ALARM_LFA | OH_ALARM_LMFA)
@@ -36,6 +38,7 @@ struct channel {
     int fd; /* -1 = not open */
     bool overrun;
     uint8_t bits;
+    uint8_t ahead; /* blocks on their way beyond the prefill; so many blocks of idle code are not sent */
 };
 
 struct oh_dahdi {
@@ -49,6 +52,8 @@ struct oh_dahdi {
     bool mute[MAX_SPANS]; /* gave nothing while it was the clock, and has given nothing since */
     int clock;            /* channel that is waited on, -1 = the machine's clock */
     int64_t last_ns;      /* when the last tick began */
+    int64_t due_ns;       /* when it ought to have begun */
+    int behind;           /* ticks that wait to be caught up after a stall of the machine */
     uint64_t tick;        /* the one that comes next */
     _Atomic uint64_t overruns, underruns, late, lost;
     char why[160];
@@ -139,10 +144,37 @@ static void fill_ahead(oh_dahdi *d, const struct channel *c, int blocks) {
             return; /* no room, or an event: then there is enough, or we come back */
 }
 
+static bool is_idle(const uint8_t *block) {
+    return block[0] == IDLE_ALAW && memcmp(block, block + 1, OH_FRAME_SAMPLES - 1) == 0;
+}
+
 static void start_afresh(oh_dahdi *d, struct channel *c) {
     int all = 7;
     order(d, c, DA_FLUSH, &all);
     fill_ahead(d, c, d->prefill);
+    c->ahead = 0;
+}
+
+/* Its transmit buffers are empty; the ticks that wait will fill them in part, or more than that. */
+static void fill_again(oh_dahdi *d, struct channel *c) {
+    int coming = d->behind + 1 < d->buffers ? d->behind + 1 : d->buffers;
+    c->ahead = (uint8_t)(coming > d->prefill ? coming - d->prefill : 0);
+    fill_ahead(d, c, d->prefill - coming);
+}
+
+/* Its receive buffers are full. After a stall all are, and the ticks to come will empty them; else its span runs faster than the clock's, and
+ * what it holds would only make it late for good. */
+static void drop_old(oh_dahdi *d, struct channel *c) {
+    uint8_t old[OH_FRAME_SAMPLES];
+    for (int n = KEPT; n < d->buffers && d->behind == 0 && d->system->read(d->world, c->fd, old, sizeof old) > 0; n++)
+        add(&d->overruns, 1);
+}
+
+/* The far end's ABCD bits as they stand; nothing on channels without any. */
+static void look_at_bits(oh_dahdi *d, struct channel *c) {
+    int bits = 0;
+    if (order(d, c, DA_GETRXBITS, &bits) == 0)
+        c->bits = (uint8_t)(bits & 0x0f); /* the upper nibble may be a neighbour's */
 }
 
 static int open_channel(oh_dahdi *d, struct channel *c) {
@@ -177,6 +209,7 @@ static int open_channel(oh_dahdi *d, struct channel *c) {
         d->dahdi_span[span_of(d, c)] = params.span;
     order(d, c, DA_BUFFER_EVENTS, &on); /* old drivers do not know it: then gaps go uncounted */
     start_afresh(d, c);
+    look_at_bits(d, c); /* only changes are told from here on */
     return 0;
 }
 
@@ -227,22 +260,20 @@ static void events(oh_dahdi *d, struct channel *c) {
         case DA_EVENT_NOALARM:
             look_at_span(d, span_of(d, c));
             break;
-        case DA_EVENT_BITSCHANGED: {
-            int bits = 0;
-            if (order(d, c, DA_GETRXBITS, &bits) == 0)
-                c->bits = (uint8_t)(bits & 0x0f);
+        case DA_EVENT_BITSCHANGED:
+            look_at_bits(d, c);
             break;
-        }
         case DA_EVENT_REMOVED:
             close_channel(d, c);
             break;
         case DA_EVENT_READ_OVERRUN:
             c->overrun = true;
             add(&d->overruns, 1);
+            drop_old(d, c);
             break;
         case DA_EVENT_WRITE_UNDERRUN:
             add(&d->underruns, 1);
-            fill_ahead(d, c, d->prefill);
+            fill_again(d, c);
             break;
         default:
             break;
@@ -300,6 +331,9 @@ static int dahdi_wait(void *media, int timeout_ms) {
     if (now - d->last_ns > 2 * TICK_NS)
         add(&d->late, 1);
     d->last_ns = now;
+    bool had_to_wait = now - began >= AT_ONCE_NS;
+    d->due_ns = had_to_wait || d->due_ns + TICK_NS > now ? now : d->due_ns + TICK_NS;
+    d->behind = (int)((now - d->due_ns) / TICK_NS);
     return 1;
 }
 
@@ -325,7 +359,8 @@ static int dahdi_open(void *media, oh_media_info *info) {
     for (int span = 0; span < d->spans; span++)
         look_at_span(d, span);
     d->clock = -1;
-    d->last_ns = d->system->now_ns(d->world);
+    d->last_ns = d->due_ns = d->system->now_ns(d->world);
+    d->behind = 0;
     info->channels = d->count;
     info->law = OH_LAW_ALAW;
     info->layout = OH_LAYOUT_CHANNEL;
@@ -352,21 +387,6 @@ static uint8_t read_block(oh_dahdi *d, struct channel *c, uint8_t *block) {
     return OH_VALID_MISSING;
 }
 
-/* One channel a tick: has it gathered more than it needs, since it was not read while the clock stood elsewhere? */
-static void catch_up(oh_dahdi *d) {
-    struct channel *c = &d->channel[d->tick % (uint64_t)d->count];
-    struct da_buffers state = {0};
-    if (c->fd < 0 || order(d, c, DA_GET_BUFINFO, &state))
-        return;
-    uint8_t old[OH_FRAME_SAMPLES];
-    for (int n = state.readbufs; n > BEHIND; n--) {
-        if (d->system->read(d->world, c->fd, old, sizeof old) <= 0)
-            break;
-        c->overrun = true;
-        add(&d->overruns, 1);
-    }
-}
-
 static int dahdi_rx(void *media, void *audio, uint8_t *valid, uint64_t *tick) {
     oh_dahdi *d = media;
     uint8_t *alaw = audio;
@@ -384,7 +404,6 @@ static int dahdi_rx(void *media, void *audio, uint8_t *valid, uint64_t *tick) {
     }
     if (lost)
         add(&d->lost, lost);
-    catch_up(d);
     if (d->tick % STATUS_TICKS == 0)
         look_at_span(d, (int)(d->tick / STATUS_TICKS) % d->spans);
     *tick = d->tick++;
@@ -398,11 +417,16 @@ static int dahdi_tx(void *media, const void *audio) {
         struct channel *c = &d->channel[n];
         if (c->fd < 0)
             continue;
-        ssize_t put = d->system->write(d->world, c->fd, alaw + (size_t)n * OH_FRAME_SAMPLES, OH_FRAME_SAMPLES);
+        const uint8_t *block = alaw + (size_t)n * OH_FRAME_SAMPLES;
+        if (c->ahead > 0 && is_idle(block)) {
+            c->ahead--;
+            continue;
+        }
+        ssize_t put = d->system->write(d->world, c->fd, block, OH_FRAME_SAMPLES);
         if (put == -DA_ELAST) {
             events(d, c);
             if (c->fd >= 0)
-                d->system->write(d->world, c->fd, alaw + (size_t)n * OH_FRAME_SAMPLES, OH_FRAME_SAMPLES);
+                d->system->write(d->world, c->fd, block, OH_FRAME_SAMPLES);
         } /* no room: the card is behind, this block falls out */
     }
     return 0;

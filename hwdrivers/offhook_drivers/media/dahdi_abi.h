@@ -13,7 +13,6 @@
 #define DA_GETEVENT      0x8004da08u /* int                                                                */
 #define DA_SPANSTAT      0xc13ada0au /* struct da_span, spanno filled in                                   */
 #define DA_SET_BUFINFO   0x4018da1bu /* struct da_buffers                                                  */
-#define DA_GET_BUFINFO   0x8018da1bu /* struct da_buffers                                                  */
 #define DA_SPECIFY       0x4004da26u /* int: channel number                                                */
 #define DA_GETRXBITS     0x8004da2bu /* int: ABCD in the low nibble; the upper one may hold a neighbour's  */
 #define DA_SETTXBITS     0x4004da2bu /* int                                                                */
@@ -45,7 +44,7 @@ enum {
 struct da_buffers {
     int32_t txpolicy, rxpolicy; /* 0 at once, 1 when full, 2 (to send) half full */
     int32_t count, octets;
-    int32_t readbufs, writebufs; /* full ones */
+    int32_t readbufs, writebufs; /* full ones, says the header; the kernel answers -1 (2.11.1) */
 };
 
 struct da_params {
