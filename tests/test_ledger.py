@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, create_engine, insert, select
 
+from offhook.caps import Protection
 from offhook.contacts.policy import ContactCap, ContactPolicy, Effect
 from offhook.store import ledger, schema
 from offhook.store import tables as t
@@ -56,6 +57,7 @@ class Desk:
     """One campaign that asks for calls."""
 
     ids = itertools.count()
+    protection: Protection | None = None
 
     def __init__(self, connection: Connection, campaign: int = 1) -> None:
         self.connection = connection
@@ -63,7 +65,7 @@ class Desk:
 
     def asking(self, now: int) -> ledger.Asking:
         name, kind = (("spring", "marketing"), ("care", "service"))[self.campaign - 1]
-        return ledger.Asking("node1", self.campaign, name, kind, now)
+        return ledger.Asking("node1", self.campaign, name, kind, now, protection=self.protection)
 
     def ask(self, *persons: int, now: int = NOW) -> list[ledger.Checked]:
         wanted = [ledger.Wanted(f"call-{next(self.ids)}", (self.campaign - 1) * 10 + n + 1, number(n), ("Asia/Shanghai",)) for n in persons]
@@ -214,3 +216,18 @@ def test_nodes_that_race_on_postgresql_exceed_no_cap(postgres_server: Any) -> No
         assert exceeded(connection) == []
         assert len(connection.execute(select(t.ledger)).all()) == sum(made for _, made in done) > 50
     engine.dispose()
+
+
+def test_a_campaigns_own_caps_hold_beside_the_policys_and_for_nobody_else_d29(engine: Engine) -> None:
+    with engine.begin() as connection:
+        policy(connection, ContactCap(name="day", attempts=2, window_s=86400))
+        spring, care = Desk(connection), Desk(connection, 2)
+        spring.result(spring.ask(1)[0], "person")
+        own = Protection(caps=(ContactCap(name="month", attempts=1, window_s=30 * 86400, results=("person",)),))
+        spring.protection = own
+        held = spring.ask(1, now=NOW + HOUR)[0].verdict
+        assert (held.effect, held.until_ms) == (Effect.HOLD, NOW + 30 * DAY)
+        assert held.why.startswith("cap month of the campaign: 1 of 1 in 30 d")
+        care.result(care.ask(1, now=NOW + HOUR)[0], "no_answer", NOW + HOUR)  # not held by another campaign's cap
+        both = spring.ask(1, now=NOW + 2 * HOUR)[0].verdict
+        assert [finding.rule for finding in both.findings] == ["cap day", "cap month of the campaign"]

@@ -33,6 +33,8 @@ from offhook.messages import (
 from offhook.reconcile import reconcile
 from offhook.store import Store
 from offhook.store.store import Stored
+from offhook.strategies.desk import StrategyDesk
+from offhook.templates.desk import TemplateDesk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 from offhook.contacts.calling_rules import calling_rules
 
 
-class Desk(ContactDesk, ListDesk):
+class Desk(ContactDesk, ListDesk, StrategyDesk, TemplateDesk):
     """Campaigns, lists and records of one database. Make it with :func:`open_desk`."""
 
     def __init__(self, settings: Settings, store: Store, clock: Clock) -> None:
@@ -53,7 +55,7 @@ class Desk(ContactDesk, ListDesk):
 
     async def create_campaign(self, spec: CampaignSpec) -> CampaignState:
         """Store a new campaign, idle. CampaignError when the name is taken; PromptError when a prompt cannot be used."""
-        spec = await self._with_prompts(spec)
+        spec = await self._with_prompts(await self._with_strategies(spec, spec.model_fields_set))
         await self.store.create_campaign(spec)
         return await self._changed(spec.name)
 
@@ -65,6 +67,7 @@ class Desk(ContactDesk, ListDesk):
             spec = CampaignSpec.model_validate({**stored.spec.model_dump(mode="json"), **changes})
         except ValidationError as error:
             raise CampaignError(f"campaign '{name}': {error.errors()[0]['msg']}") from error
+        spec = await self._with_strategies(spec, changes)
         if spec.filter != stored.spec.filter:
             await self.store.reopen_filtered(stored.id)
         await self.store.change_campaign(name, spec=await self._with_prompts(spec))

@@ -13,9 +13,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from offhook.agent_messages import AgentCall, AgentChanged, CampaignMode, PacingPlan, PacingShown
+from offhook.caps import Protection
 from offhook.disposition import Disposition
 from offhook.filters import FilterError, filter_of
+from offhook.plan import Goals, StrategyNames
 from offhook.said import Asked as Asked
+from offhook.said import CallKind as CallKind
 from offhook.said import Name as Name
 from offhook.said import Told as Told
 
@@ -151,10 +154,6 @@ class AnswerHandling(Asked):
         return self
 
 
-CallKind = Literal["marketing", "survey", "service", "collection", "emergency"]
-"""What a call is for: selling; asking; care, revisits and notices; reminders of debts; warnings of danger."""
-
-
 class CampaignSpec(Asked):
     """A campaign as a person describes it."""
 
@@ -184,6 +183,9 @@ class CampaignSpec(Asked):
     priority: int = Field(5, ge=0, le=9, description="9 goes first when lines are short.")
     windows: CallingWindows = Field(default_factory=CallingWindows)
     retry: RetryPlan = Field(default_factory=RetryPlan)
+    protection: Protection = Field(default_factory=Protection)
+    strategies: StrategyNames = Field(default_factory=StrategyNames)
+    goals: Goals = Field(default_factory=Goals)
     answer: AnswerHandling = Field(default_factory=AnswerHandling)
     dtmf: dict[str, str] = Field(default_factory=dict, description="Meaning of each key, {'1': 'call me back'}. Other keys are stored too.")
     dtmf_wait_ms: int = Field(3000, ge=0, le=60_000, description="Time to press a key after the prompt, ms; 0 or an empty map: none.")
@@ -237,6 +239,9 @@ class CampaignUpdate(Asked):
     priority: int | None = Field(None, ge=0, le=9)
     windows: CallingWindows | None = None
     retry: RetryPlan | None = None
+    protection: Protection | None = None
+    strategies: StrategyNames | None = None
+    goals: Goals | None = None
     answer: AnswerHandling | None = None
     dtmf: dict[str, str] | None = None
     dtmf_wait_ms: int | None = Field(None, ge=0, le=60_000)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,3 +22,7 @@ class Told(BaseModel):
     """Base of what the node says: frozen facts."""
 
     model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+
+CallKind = Literal["marketing", "survey", "service", "collection", "emergency"]
+"""What a call is for: selling; asking; care, revisits and notices; reminders of debts; warnings of danger."""

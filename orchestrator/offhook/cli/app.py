@@ -25,6 +25,8 @@ from offhook.cli import (
     rules,
     run,
     simulate,
+    strategies,
+    templates,
     tones,
     why,
 )
@@ -40,10 +42,13 @@ app = typer.Typer(
 )
 app.command()(run.run)
 app.command()(demo.demo)
+campaign.app.command()(templates.new)
 app.add_typer(campaign.app, name="campaign")
+app.add_typer(templates.app, name="template")
 app.add_typer(contacts.lists, name="list")
 app.add_typer(contacts.contacts, name="contact")
 app.add_typer(contacts.policy, name="policy")
+app.add_typer(strategies.app, name="strategy")
 app.command()(contacts.suppress)
 app.command()(contacts.history)
 app.command()(analyze.analyze)

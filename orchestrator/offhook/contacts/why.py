@@ -18,11 +18,11 @@ from offhook.contacts.calling_rules import CallingRules
 from offhook.contacts.model import Listed, Whom
 from offhook.contacts.policy import Effect
 from offhook.contacts.screen import Finding, moment
-from offhook.filters import filter_of
 from offhook.messages import CampaignSpec, Told, Wanted, Weekday
-from offhook.store import contacts, ledger, listed
+from offhook.store import contacts, ledger, listed, strategies
 from offhook.store import tables as t
 from offhook.store.tables import instant
+from offhook.strategies.strategy import in_a_line, named
 
 if TYPE_CHECKING:
     from offhook.store import Store
@@ -127,7 +127,7 @@ def explain(connection: Connection, whom: Whom | int, now: dt.datetime, packs: C
 def _lead(connection: Connection, row: Any, now: dt.datetime, packs: CallingRules | None) -> LeadWhy:
     spec = CampaignSpec.model_validate(row.spec)
     now_ms = t.ms(now)
-    asking = ledger.Asking("", row.campaign_id, spec.name, spec.kind, now_ms, packs, filter_of(spec.filter))
+    asking = ledger.asking("", row.campaign_id, now_ms, packs, spec)
     wanted = ledger.Wanted("", row.id, row.e164, tuple(row.zones.split()), row.deadline_ms, {**row.extra, "name": row.name})
     (checked,) = ledger.check(connection, asking, [wanted])
     rules = [_said(finding) for finding in checked.verdict.findings]
@@ -142,6 +142,9 @@ def _lead(connection: Connection, row: Any, now: dt.datetime, packs: CallingRule
         shut = not windows.is_open(spec.windows, zones, now)
         said = f"{'closed' if shut else 'open'} at {', '.join(f'{now.astimezone(windows.load_zone(z)):%a %H:%M} {z}' for z in zones)}"
         rules.append(RuleSaid(rule="calling windows", effect="hold" if shut else "pass", values=said, until=opens if shut else None))
+    if follows := named(spec):
+        known = strategies.known(connection)
+        rules += [RuleSaid(rule=f"{kind} strategy", effect="pass", values=in_a_line(known[kind, name])) for kind, name in follows]
     answer, why_ = _answer(row, checked.verdict.effect, checked.verdict.why, rules)
     return LeadWhy(
         lead=row.id,

@@ -108,3 +108,16 @@ class PolicyRow(Base):
     version: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
     at_ms: Mapped[int] = mapped_column(BigInteger)
     spec: Mapped[dict[str, object]] = mapped_column(JSON)
+
+
+class StrategyRow(Base):
+    """A strategy of the owner: settings that the campaigns which follow it have in their spec too."""
+
+    __tablename__ = "strategy"
+
+    kind: Mapped[str] = mapped_column(String(12), primary_key=True)  # connect, routing, time, protection
+    name: Mapped[str] = mapped_column(String(63), primary_key=True)
+    title: Mapped[str] = mapped_column(String(200))
+    settings: Mapped[dict[str, object]] = mapped_column(JSON)
+    version: Mapped[int] = mapped_column(Integer)  # counts changes
+    changed_ms: Mapped[int] = mapped_column(BigInteger)

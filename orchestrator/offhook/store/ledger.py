@@ -15,13 +15,17 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam, cast, func, insert, literal, or_, select, text
 
+from offhook.caps import Protection
 from offhook.contacts.calling_rules import CallingRules
 from offhook.contacts.policy import DAY_S, ContactPolicy, Effect
 from offhook.contacts.screen import ALLOWED, CHECKS, NOBODY, Ask, Check, Entry, OnList, Person, Verdict, passes, screen
-from offhook.filters import Filter
+from offhook.filters import Filter, filter_of
+from offhook.messages import CampaignSpec
 from offhook.store import tables as t
 from offhook.store.tables import digits
 
+MERGED = 500
+"""Policies kept in memory with what was made of them."""
 _LOCKS = text("SELECT pg_advisory_xact_lock(person) FROM unnest(CAST(:persons AS bigint[])) AS person")
 
 
@@ -48,6 +52,14 @@ class Asking:
     now_ms: int
     rules: CallingRules | None = None  # packs of countries, beside the contact policy
     filter: Filter | None = None  # of the campaign
+    protection: Protection | None = None  # the campaign's own caps and rests, beside the policy's
+
+
+def asking(node: str, campaign_id: int, now_ms: int, rules: CallingRules | None, spec: CampaignSpec | None) -> Asking:
+    """Who asks, for a campaign as described; without a description its calls are service calls."""
+    if spec is None:
+        return Asking(node, campaign_id, "", "service", now_ms, rules)
+    return Asking(node, campaign_id, spec.name, spec.kind, now_ms, rules, filter_of(spec.filter), spec.protection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +93,25 @@ def _parsed(version: int, spec: Mapping[str, Any]) -> ContactPolicy:
     if known is None or known[0] != spec:
         known = _known[version] = (spec, ContactPolicy.model_validate(spec))
     return known[1]
+
+
+_stricter: dict[tuple[int, str], tuple[ContactPolicy, ContactPolicy]] = {}
+
+
+def stricter(policy: ContactPolicy, protection: Protection | None) -> ContactPolicy:
+    """The policy with the caps and rests of a campaign, which cites them as its own. The same object for the same content."""
+    if protection is None or not (protection.caps or protection.rests):
+        return policy
+    key = (id(policy), protection.model_dump_json())
+    found = _stricter.get(key)
+    if found is None or found[0] is not policy:
+        if len(_stricter) > MERGED:
+            _stricter.clear()
+        caps = [cap.model_copy(update={"name": f"{cap.name} of the campaign"}) for cap in protection.caps]
+        rests = [rest.model_copy(update={"name": f"{rest.name} (the campaign's)"}) for rest in protection.rests]
+        merged = policy.model_copy(update={"caps": (*policy.caps, *caps), "rests": (*policy.rests, *rests)})
+        found = _stricter[key] = (policy, merged)
+    return found[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +227,7 @@ _reaches: dict[tuple[str, int], _Reach] = {}
 def _reach(dialect: str, policy: ContactPolicy) -> _Reach:
     found = _reaches.get((dialect, id(policy)))
     if found is None or found.policy is not policy:
-        if len(_reaches) > 64:
+        if len(_reaches) > MERGED:
             _reaches.clear()
         found = _reaches[(dialect, id(policy))] = _build_reach(dialect, policy)
     return found
@@ -267,6 +298,7 @@ def reserve(connection: Connection, asking: Asking, wanted: Sequence[Wanted], mo
 
 def _judge(connection: Connection, asking: Asking, wanted: Sequence[Wanted], reserving: bool, most: int | None = None) -> list[Checked]:
     version, policy = policy_in_force(connection)
+    policy = stricter(policy, asking.protection)
     contacts = contacts_of(connection, {one.e164 for one in wanted})
     numbers = [digits(one.e164) for one in wanted]
     persons = [contacts.get(one.e164, number) for one, number in zip(wanted, numbers, strict=True)]

@@ -20,7 +20,6 @@ from offhook.contacts.calling_rules import CallingRules
 from offhook.disposition import Disposition
 from offhook.errors import CampaignError, StoreError
 from offhook.evidence import packed, unpacked
-from offhook.filters import filter_of
 from offhook.messages import CallFact, CallRecord, CampaignSpec, Wanted
 from offhook.reconcile import Books
 from offhook.store import chain, leads, ledger, outbox
@@ -348,8 +347,7 @@ class Store(Imports):
 
         *spec* says what the calls are for, and so which lists, caps and rests hold them back; without it they are service calls.
         """
-        name, kind, chosen = (spec.name, spec.kind, filter_of(spec.filter)) if spec is not None else ("", "service", None)
-        asking = ledger.Asking(node, campaign_id, name, kind, _ms(self._clock.now()), self.rules, chosen)
+        asking = ledger.asking(node, campaign_id, _ms(self._clock.now()), self.rules, spec)
         keys = [" ".join(z) for z in zones]
         return await self._writer.work(lambda connection: leads.take(connection, asking, keys, limit, make_id))
 

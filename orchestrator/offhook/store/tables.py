@@ -34,6 +34,7 @@ listed = _table(persons.ListedRow)
 ledger = _table(persons.LedgerRow)
 suppression = _table(persons.SuppressionRow)
 policy = _table(persons.PolicyRow)
+strategy = _table(persons.StrategyRow)
 
 
 def upsert(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
