@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from aio import in_loop
 from steered import steered
+
+from offhook_core import Law
 
 PERSON = {
     "kind": "person",
@@ -77,6 +80,26 @@ async def test_an_agent_dials_a_number_typed_in_over_mqtt(tmp_path: Path) -> Non
         assert shown["status"] == "preview"
         await at.until(lambda: at.on("ev/agent_call")[-1:] and at.on("ev/agent_call")[-1]["data"]["what"] == "connected")
         assert at.on("ev/agent_call")[-1]["data"]["number"] == "139 1111 2222"
+
+
+@in_loop
+async def test_voice_mails_are_listed_and_removed_over_mqtt(tmp_path: Path) -> None:
+    """D26"""
+    async with steered(tmp_path, PERSON) as at:
+        await at.campaign(mode="progressive")
+        await at.result("campaign.start", campaign="spring")
+        await at.result("agent.login", agent="ann", campaigns={"spring": "high"})
+        await at.until(lambda: any(one["data"]["what"] == "connected" for one in at.on("ev/agent_call")))
+        error = await at.error("agent.done", b'{"agent": "ann", "to": "voice_mail"}')
+        assert "cannot record" in error["message"]  # no audio here
+        await at.result("agent.done", agent="ann")
+        await at.until(lambda: at.on("ev/call_ended"))
+        call = at.on("ev/call_ended")[0]["data"]["call"]["id"]
+        kept = at.node.mails.save(call, Law.ALAW, np.full(16000, 0xD5, np.uint8))
+        (mail,) = await at.result("voicemail.list", campaign="spring")
+        assert (mail["call"], mail["seconds"], mail["path"]) == (call, 2.0, str(kept))
+        assert await at.result("voicemail.remove", calls=[call]) == {"removed": 1}
+        assert "no voice mail of call" in (await at.error("voicemail.remove", b'{"calls": ["../../x"]}'))["message"]
 
 
 @in_loop

@@ -107,6 +107,7 @@ def _orders(folder: Path, call: str) -> dict[str, dict[str, Any]]:
         "strategy.remove": {"kind": "routing", "name": "first"},
         "suppress": {"ref": "c7"},
         "trunks": {},
+        "voicemail.list": one,
         "calls": one,
         "call": {"id": call},
         "label": {"call": call, "truth": "noise", "source": "ann"},
@@ -117,8 +118,8 @@ def _orders(folder: Path, call: str) -> dict[str, dict[str, Any]]:
     }
 
 
-_IN_HAND = {"agent.call", "agent.dial", "agent.skip", "agent.done"}
-"""They need an agent with the right thing in hand; tests/test_agent_verbs.py asks them."""
+_IN_HAND = {"agent.call", "agent.dial", "agent.skip", "agent.done", "voicemail.remove"}
+"""They need an agent with the right thing in hand, or a message; tests/test_agent_verbs.py asks them."""
 
 
 @in_loop

@@ -222,7 +222,7 @@ async def test_a_locked_database_holds_dialling_says_so_and_loses_nothing(tmp_pa
 
 
 def test_a_recording_that_cannot_be_kept_costs_neither_the_result_nor_the_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def disk_is_full(_self: LiveAnnouncements, _call: Call) -> None:
+    async def disk_is_full(_self: LiveAnnouncements, _call: Call, _mailed: object = None) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     async def main() -> None:

@@ -60,6 +60,11 @@ class PacingPlan(Asked):
     )
     typed_numbers: bool = Field(False, description="Agents may dial numbers that they type in (D07).")
     wrap_limit_s: float | None = Field(None, ge=0, le=3600, description="Longest wrap-up, s; null ends it when the agent says ready.")
+    nobody: Literal["message", "voice_mail", "hangup"] = Field(
+        "message",
+        description="A person for whom no agent is free in time: the abandoned message, that and then a voice mail (D26), or hang up.",
+    )
+    voice_mail_s: float = Field(30.0, ge=2, le=60, description="Longest voice mail, s; [core] capture_s bounds it too.")
     answer_share: float = Field(0.3, gt=0, lt=1, description="Share of calls answered by a person, to begin with; it is learned.")
     talk_s: float = Field(120.0, gt=0, le=7200, description="Mean talk to begin with, s.")
     wrap_s: float = Field(20.0, ge=0, le=3600, description="Mean wrap-up to begin with, s.")
@@ -87,6 +92,8 @@ class PacingChange(Asked):
     preview: dict[str, str] | None = None
     typed_numbers: bool | None = None
     wrap_limit_s: float | None = Field(None, ge=0, le=3600)
+    nobody: Literal["message", "voice_mail", "hangup"] | None = None
+    voice_mail_s: float | None = Field(None, ge=2, le=60)
     answer_share: float | None = Field(None, gt=0, lt=1)
     talk_s: float | None = Field(None, gt=0, le=7200)
     wrap_s: float | None = Field(None, ge=0, le=3600)

@@ -99,7 +99,8 @@ class Carrier:
         self._ways[lead.call_id] = way
         given = (dialer.spec, lead, way.dialled, channel, span, self._node.line(channel), self._node.clock, dialer.prompt, dialer.message)
         if dialer.gate is not None:
-            return TalkCall(*given, self._phase_changed, agents=self._node.floor, sorry=dialer.sorry)
+            recorder = self._node.recorder
+            return TalkCall(*given, self._phase_changed, agents=self._node.floor, sorry=dialer.sorry, recorder=recorder)
         return Call(*given, self._phase_changed)
 
     async def _carry(self, call: Call) -> None:
@@ -137,7 +138,7 @@ class Carrier:
         """Keep an announcement that nobody knows yet, before the channel is used again; what fails here costs that recording alone."""
         if self._node.announcements is not None:
             try:
-                await self._node.announcements.keep(call)
+                await self._node.announcements.keep(call, call if isinstance(call, TalkCall) else None)
             except Exception as error:  # the disk is full, say; the result is with the store already
                 log.error("announcements: call %s: %s", call.id, error)
 

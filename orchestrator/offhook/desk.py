@@ -33,6 +33,7 @@ from offhook.messages import (
 from offhook.reconcile import reconcile
 from offhook.store import Store
 from offhook.store.store import Stored
+from offhook.voicemail import VoiceMailDesk
 from offhook.strategies.desk import StrategyDesk
 from offhook.templates.desk import TemplateDesk
 
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 from offhook.contacts.calling_rules import calling_rules
 
 
-class Desk(ContactDesk, ListDesk, StrategyDesk, TemplateDesk):
+class Desk(ContactDesk, ListDesk, StrategyDesk, TemplateDesk, VoiceMailDesk):
     """Campaigns, lists and records of one database. Make it with :func:`open_desk`."""
 
     def __init__(self, settings: Settings, store: Store, clock: Clock) -> None:
@@ -166,7 +167,7 @@ class Desk(ContactDesk, ListDesk, StrategyDesk, TemplateDesk):
     async def _with_prompts(self, spec: CampaignSpec) -> CampaignSpec:
         """The spec with absolute paths; PromptError when a file cannot be played."""
         found = {}
-        for field in ("prompt", "message"):
+        for field in ("prompt", "message", "abandoned"):
             path = getattr(spec, field)
             if path is not None:
                 found[field] = str(Path(path).absolute())  # noqa: ASYNC240 - no file is touched

@@ -105,7 +105,8 @@ class Dialer:
     def update(self, stored: Stored, counts: Counts) -> None:
         """The campaign was changed in the database."""
         spec = stored.spec
-        if (spec.prompt, spec.message, spec.abandoned) != (self.spec.prompt, self.spec.message, self.spec.abandoned):
+        needs = (spec.prompt, spec.message, spec.abandoned, spec.pacing.nobody)
+        if needs != (self.spec.prompt, self.spec.message, self.spec.abandoned, self.spec.pacing.nobody):
             self._ready = False
         if spec.calls_per_second != self.spec.calls_per_second:
             self._pacer = Pacer(spec.calls_per_second)
@@ -417,6 +418,9 @@ class Dialer:
         return windows.zones_for(self.spec.windows, of_number)
 
     async def _load_prompts(self) -> bool:
+        if self.gate is not None and self.spec.pacing.nobody == "voice_mail" and self._node.recorder is None:
+            self._enter(Phase.HELD, "this node cannot record voice mail: it needs audio and [core] capture_s of 2 s or more")
+            return False
         try:
             self.prompt = await self._prompt(self.spec.prompt)
             self.message = await self._prompt(self.spec.message) or self.prompt

@@ -159,6 +159,15 @@ class Floor:
         self._talk_over(agent)
         return self._shown(agent)
 
+    def take_message(self, name: str) -> AgentShown:
+        """Let the person leave a voice mail (D26); wrap-up begins."""
+        agent = self.roster.get(name)
+        _, call = self._talk(agent)
+        call.take_message()
+        self._part(agent, call)
+        self._talk_over(agent)
+        return self._shown(agent)
+
     def dial(self, name: str) -> AgentShown:
         """Dial the lead that is shown, now (D08)."""
         agent = self.roster.get(name)

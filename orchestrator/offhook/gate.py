@@ -44,6 +44,7 @@ LINES = {
     CallPhase.PLAYING: LineState.MESSAGE,
     CallPhase.MESSAGE: LineState.MESSAGE,
     CallPhase.ABANDONED: LineState.MESSAGE,
+    CallPhase.RECORDING: LineState.MESSAGE,
     CallPhase.CLEARING: LineState.MESSAGE,  # in use, and nothing more will come of it
 }
 OUTCOMES = {

@@ -16,6 +16,7 @@ LETTERS = {
     CallPhase.QUEUED: LineState.QUEUED,
     CallPhase.TALKING: LineState.TALKING,
     CallPhase.ABANDONED: LineState.PLAYING,
+    CallPhase.RECORDING: LineState.MESSAGE,
     CallPhase.CLEARING: LineState.CLEARING,
     CallPhase.DISPOSED: LineState.CLEARING,
 }

@@ -309,6 +309,7 @@ class CallPhase(StrEnum):
     QUEUED = "queued"  # a person waits for an agent
     TALKING = "talking"  # with an agent
     ABANDONED = "abandoned"  # no agent was free in time; the recorded message plays
+    RECORDING = "recording"  # beep, and what the person says after it
     CLEARING = "clearing"
     DISPOSED = "disposed"
 

@@ -61,6 +61,7 @@ from offhook.stops import Stops
 from offhook.store import Lead, Store, StoreStatus
 from offhook.tones.chosen import tone_plan
 from offhook.trunks import Trunks
+from offhook.voicemail import Recorder, recorder
 from offhook_core import Alarm as AlarmBit
 from offhook_core import CoreError, Engine
 from offhook_core import Event as Sound
@@ -100,6 +101,7 @@ class Node(Desk):
         self.pool: ChannelPool
         self.trunks: Trunks
         self.prompts: PromptBook
+        self.recorder: Recorder | None = None
         self.new_id: Callable[[], str]
         self.pacer = Pacer(settings.limits.calls_per_second)
         self._dialers: dict[str, Dialer] = {}
@@ -176,6 +178,7 @@ class Node(Desk):
             self.announcements = LiveAnnouncements(self.engine, folder, self.settings.core.capture_s, self.clock, kept)
             await self.announcements.refresh()
         self.prompts = PromptBook(self.engine, self.clock)
+        self.recorder = recorder(self.engine, self.settings.core.capture_s, self.mails)
         await self.driver.start(self._on_signal)
         if self.engine is not None and media is not None:
             self.engine.listen(self._on_sound)

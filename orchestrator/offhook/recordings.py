@@ -49,6 +49,7 @@ class RecordingSettings(BaseModel):
     )
     doubtful_below: float = Field(0.9, ge=0, le=1, description="A result with a smaller probability is doubtful.")
     most_mib: int = Field(1024, ge=1, le=1_000_000, description="Room for recordings; beyond it the oldest go, MiB.")
+    voice_mail_mib: int = Field(256, ge=1, le=1_000_000, description="Room for voice mail; once it is full nobody is recorded, MiB.")
 
     def wants(self, probability: float | None) -> bool:
         """Is a call with this result to be kept?"""

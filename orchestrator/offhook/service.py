@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -34,6 +34,7 @@ from offhook.messages import (
     Reconciliation,
     TrunkState,
 )
+from offhook.voicemail import VoiceMail
 
 
 class Persons(Protocol):
@@ -96,6 +97,9 @@ class AgentDesk(Protocol):
 
     def pass_on(self, name: str) -> AgentShown:
         """Hand the person to the prompt."""
+
+    def take_message(self, name: str) -> AgentShown:
+        """Let the person leave a voice mail."""
 
     def dial(self, name: str) -> AgentShown:
         """Dial the lead that is shown."""
@@ -171,6 +175,12 @@ class Service(Persons, Protocol):
 
     async def label(self, label: NewLabel) -> Label:
         """Store what a call really was, as an agent or another program says."""
+
+    async def voice_mails(self, campaign: str | None = None, limit: int = 100) -> list[VoiceMail]:
+        """Messages that people left, newest first."""
+
+    async def remove_voice_mail(self, call_ids: Sequence[str]) -> int:
+        """Take messages away; how many."""
 
     async def trunk_states(self) -> list[TrunkState]:
         """How each trunk group does; empty where no lines are."""

@@ -1,6 +1,6 @@
 """A call of a campaign with agents: whoever answers waits for an agent (queued), talks, and may be handed to the prompt and its keys.
 
-Nobody free in time: the call is abandoned, and the recorded message plays.
+Nobody free in time: the call is abandoned, the recorded message plays, and the person may leave a voice mail, as the campaign wants it.
 """
 
 from __future__ import annotations
@@ -11,12 +11,17 @@ from typing import Protocol
 from offhook.call import Call
 from offhook.clock import Clock
 from offhook.disposition import Disposition, Ended
+from offhook.errors import CampaignError
 from offhook.line import Line
 from offhook.messages import CallPhase, CallRecord, CampaignSpec
 from offhook.prompts import Prompt
 from offhook.store import Lead
+from offhook.voicemail import LEAST_MS, SILENCE_S, Recorder
 from offhook_core import Event as Sound
 from offhook_core import EventKind
+
+AFTER_WORD_MS = 500
+"""Kept of the silence after the last word of a voice mail."""
 
 
 class Agents(Protocol):
@@ -27,7 +32,9 @@ class Agents(Protocol):
 
 
 class TalkCall(Call):
-    """See :class:`~offhook.call.Call`; *agents* take the person, *sorry* is played when none came in time (None hangs up)."""
+    """See :class:`~offhook.call.Call`; *agents* take the person, *sorry* is played when none came in time (None hangs up), *recorder* takes
+    voice mail (None: the node cannot record).
+    """
 
     def __init__(
         self,
@@ -44,10 +51,15 @@ class TalkCall(Call):
         *,
         agents: Agents,
         sorry: Prompt | None,
+        recorder: Recorder | None = None,
     ) -> None:
         super().__init__(campaign, lead, dialled, channel, span, line, clock, prompt, message, on_phase)
         self._agents = agents
         self._sorry = sorry
+        self._recorder = recorder
+        self._mail_from_ms: int | None = None  # the beep is over, the person is recorded
+        self._mail_to_ms: int | None = None
+        self._said_to_ms: int | None = None  # end of what was said into it
         self._greeting_from_ms: int | None = None  # of what was said after the answer
         self._greeting_to_ms: int | None = None  # none while it goes on
         self._agent = ""
@@ -96,10 +108,17 @@ class TalkCall(Call):
         self.facts.abandoned = not self.facts.talked
         self._note("did", "abandon", "no agent in time")
         self._enter(CallPhase.ABANDONED)
-        if self._sorry is None:
-            self._hang_up(Ended.DONE)
+        if self._sorry is None or self.campaign.pacing.nobody == "hangup":
+            self._after_sorry()
         else:
             self._play(self._sorry)
+
+    def _after_sorry(self) -> None:
+        recorder = self._recorder
+        if self.campaign.pacing.nobody != "voice_mail" or recorder is None or recorder.mails.full:
+            self._hang_up(Ended.DONE)
+        else:
+            self._record(recorder)
 
     def requeue(self) -> None:
         """The agent is gone in mid-talk: the person waits for another."""
@@ -114,6 +133,50 @@ class TalkCall(Call):
         self._note("did", "pass_on", "to the prompt")
         self._later("max_call", self.campaign.max_call_s, self._max_call)
         super()._person()
+
+    def take_message(self) -> None:
+        """The agent lets the person leave a voice mail, and is free (D26). CampaignError when the node cannot record."""
+        if self._recorder is None:
+            raise CampaignError("this node cannot record a voice mail; it needs audio and [core] capture_s of 2 s or more")
+        if self._recorder.mails.full:
+            raise CampaignError("there is no room for another voice mail; remove what was heard, or raise [recordings] voice_mail_mib")
+        self._talk_over()
+        self._note("did", "pass_on", "to voice mail")
+        self._record(self._recorder)
+
+    # -- voice mail -----------------------------------------------------------------------------------------------------------------
+
+    @property
+    def mail(self) -> tuple[int, int] | None:
+        """Where the person's voice mail begins and ends, ms; None when nobody left one."""
+        if self._mail_from_ms is None or self._mail_to_ms is None or self._mail_to_ms - self._mail_from_ms < LEAST_MS:
+            return None
+        return self._mail_from_ms, self._mail_to_ms
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """Takes it."""
+        return self._recorder
+
+    def _record(self, recorder: Recorder) -> None:
+        self._timers_off("max_call")
+        self._enter(CallPhase.RECORDING)
+        self._play(recorder.beep)
+
+    def _beep_over(self) -> None:
+        assert self._recorder is not None
+        self._mail_from_ms = self._ms()
+        self._note("did", "record")
+        self._later("mail", min(self.campaign.pacing.voice_mail_s, self._recorder.longest_s), self._mail_over)
+        self._later("mail_silence", SILENCE_S, self._mail_over)
+
+    def _mail_over(self) -> None:
+        self._hang_up(Ended.DONE)
+
+    def _key(self, key: str) -> None:
+        super()._key(key)
+        if self._mail_from_ms is not None and self.phase is CallPhase.RECORDING:
+            self._mail_over()
 
     def _talk_over(self) -> None:
         if self._talk_from_ms is not None:
@@ -138,11 +201,19 @@ class TalkCall(Call):
                 self._greeting_from_ms = round(event.onset_ms)
         elif event.kind == EventKind.SPEECH_END and self._greeting_from_ms is not None:
             self._greeting_to_ms = round(event.onset_ms) + event.value
+        if self._mail_from_ms is not None and self.phase is CallPhase.RECORDING:
+            if event.kind == EventKind.SPEECH:
+                self._timers_off("mail_silence")
+            elif event.kind == EventKind.SPEECH_END:
+                self._said_to_ms = round(event.onset_ms) + event.value
+                self._later("mail_silence", SILENCE_S, self._mail_over)
         super()._heard_answered(event, t_ms)
 
     def _after_play(self) -> None:
         if self.phase is CallPhase.ABANDONED:
-            self._hang_up(Ended.DONE)
+            self._after_sorry()
+        elif self.phase is CallPhase.RECORDING:
+            self._beep_over()
         else:
             super()._after_play()
 
@@ -150,4 +221,17 @@ class TalkCall(Call):
         if self.waits and not self.facts.talked:
             self.facts.abandoned = True  # left while nobody came: counted as if the time had run out
         self._talk_over()
+        self._mail_ended()
         super()._finish(t_ms)
+
+    def _hang_up(self, why: Ended) -> None:
+        self._mail_ended()
+        super()._hang_up(why)
+
+    def _mail_ended(self) -> None:
+        """The message ends with the last word; where nothing was said there is none."""
+        if self._mail_from_ms is None or self._mail_to_ms is not None:
+            return
+        said_to = self._ms() if self._speech.on else (self._said_to_ms or 0) + AFTER_WORD_MS
+        self._mail_to_ms = max(self._mail_from_ms, min(self._ms(), said_to))
+        self._note("did", "recorded", value=self._mail_to_ms - self._mail_from_ms)

@@ -18,6 +18,7 @@ from offhook_core import CoreError, Law, Marks, timeslots
 
 if TYPE_CHECKING:
     from offhook.call import Call
+    from offhook.talk import TalkCall
     from offhook_core import Engine
 
 log = logging.getLogger(__name__)
@@ -83,14 +84,17 @@ class LiveAnnouncements:
         """The node's settings of what is heard, as key=value words."""
         return f"plan={self._engine.plan.name} library={self._known}"
 
-    async def keep(self, call: Call) -> None:
-        """After the call, before its channel is used again: keep its audio if that is wanted, and an announcement nobody knows."""
+    async def keep(self, call: Call, mailed: TalkCall | None = None) -> None:
+        """After the call, before its channel is used again: keep its audio if that is wanted, an announcement nobody knows, and the
+        voice mail that was left in *mailed*.
+        """
+        mail = mailed.mail if mailed is not None else None
         speech = call.unknown_speech
         result = call.result
         recordings = self._recordings
         if recordings is None or call.facts.refused or result is None or not recordings.settings.wants(result.p):
             recordings = None
-        if not self._capturing or (speech is None and recordings is None):
+        if not self._capturing or (speech is None and recordings is None and mail is None):
             return
         taken = await self._taken(call.channel)
         if taken is None:
@@ -103,6 +107,8 @@ class LiveAnnouncements:
                 recordings.sealed(call.id, await in_thread(self._clock, digest, path))
             except (RecordingError, OSError) as error:
                 log.error("recordings: %s", error)
+        if mailed is not None and mailed.recorder is not None and mail is not None:
+            await mailed.recorder.keep(call.id, law, octets, (*mail, call.record(evidence=False).duration_ms), self._clock)
         if speech is not None:
             clip = np.asarray(octets, np.int16) if law is Law.LINEAR else timeslots.decode(octets, law)
             await self._learn(call, clip, speech)

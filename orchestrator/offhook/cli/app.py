@@ -28,6 +28,7 @@ from offhook.cli import (
     strategies,
     templates,
     tones,
+    voicemail,
     why,
 )
 from offhook.cli.output import CommandError, Exit, fail, quiet_broken_pipe, want_json
@@ -55,6 +56,7 @@ app.command()(analyze.analyze)
 app.command()(why.why)
 app.command()(evidence.evidence)
 app.command()(replay.replay)
+app.add_typer(voicemail.app, name="voicemail")
 app.command()(ctl.ctl)
 app.add_typer(tones.app, name="tones")
 app.add_typer(rules.app, name="rules")

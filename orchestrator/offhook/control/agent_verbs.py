@@ -9,8 +9,9 @@ from pydantic import BaseModel, Field
 
 from offhook.agent_messages import AgentId, AgentLevel, AgentShown, CampaignMode, PacingChange, PacingPlan
 from offhook.errors import CampaignError
-from offhook.messages import Asked, CampaignState, CampaignUpdate
+from offhook.messages import Asked, CampaignState, CampaignUpdate, Told
 from offhook.service import Service
+from offhook.voicemail import VoiceMail
 
 
 class NoAgent(Asked):
@@ -61,7 +62,28 @@ class AskCall(AgentName):
 class Done(AgentName):
     """A talk ends."""
 
-    to: Literal["hangup", "prompt"] = Field("hangup", description="Free the line, or hand the person to the prompt and its keys (D26).")
+    to: Literal["hangup", "prompt", "voice_mail"] = Field(
+        "hangup", description="Free the line, or hand the person to the prompt and its keys, or to voice mail (D26)."
+    )
+
+
+class WhichMails(Asked):
+    """Which voice mails."""
+
+    campaign: str | None = Field(None, max_length=63, description="Only this campaign's.")
+    limit: int = Field(50, ge=1, le=500, description="The latest so many.")
+
+
+class RemoveMails(Asked):
+    """Voice mails that were heard."""
+
+    calls: tuple[str, ...] = Field(min_length=1, max_length=500, description="Ids of their calls.")
+
+
+class MailsRemoved(Told):
+    """How many."""
+
+    removed: int
 
 
 class SetPacing(Asked):
@@ -98,7 +120,15 @@ async def _pause(node: Service, order: Pause) -> AgentShown:
 
 
 async def _done(node: Service, order: Done) -> AgentShown:
-    return node.floor.pass_on(order.agent) if order.to == "prompt" else node.floor.done(order.agent)
+    return {"hangup": node.floor.done, "prompt": node.floor.pass_on, "voice_mail": node.floor.take_message}[order.to](order.agent)
+
+
+async def _mails(node: Service, which: WhichMails) -> list[VoiceMail]:
+    return await node.voice_mails(which.campaign, which.limit)
+
+
+async def _remove_mails(node: Service, which: RemoveMails) -> MailsRemoved:
+    return MailsRemoved(removed=await node.remove_voice_mail(which.calls))
 
 
 async def _dial(node: Service, which: AgentName) -> AgentShown:
@@ -137,12 +167,7 @@ ROWS: tuple[tuple[str, str, type[BaseModel], Any, bool, Callable[[Any, Any], Awa
     ("agent.done", "End the talk; wrap-up begins.", Done, AgentShown, True, _done),
     ("agent.dial", "Dial the lead that is shown.", AgentName, AgentShown, True, _dial),
     ("agent.skip", "Show another lead instead.", AgentName, AgentShown, True, _skip),
-    (
-        "agent.call",
-        "Ask for a call: the next lead, or a number typed in, for this agent alone.",
-        AskCall,
-        AgentShown,
-        True,
-        _call,
-    ),
+    ("agent.call", "Ask for a call: the next lead, or a number typed in, for this agent.", AskCall, AgentShown, True, _call),
+    ("voicemail.list", "Messages that people left, newest first.", WhichMails, list[VoiceMail], False, _mails),
+    ("voicemail.remove", "Take messages away that were heard.", RemoveMails, MailsRemoved, True, _remove_mails),
 )
