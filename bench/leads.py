@@ -1,9 +1,9 @@
 """The next callable lead out of many: how long a dial loop waits for it, and whether memory stays flat.
 
-    python -m bench.leads [--leads 10000000] [--campaigns 50] [--asks 5000]
+    python -m bench.leads [--leads 10000000] [--campaigns 50] [--asks 5000] [--mix 4]
 
 Fills a SQLite database of a temporary folder, then asks as the dial loops do, one lead at a time and in hoppers of 200, each ask a synced
-transaction of its own. Prints one JSON object; times in ms.
+transaction of its own. With --mix each campaign deals so many lists by weight, over its zones. Prints one JSON object; times in ms.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from pathlib import Path
 
 from offhook.clock import Uuid7, loop_clock
 from offhook.messages import CampaignSpec
+from offhook.mix import STEP, ListMix
 from offhook.store import Store
 
 ZONES = ("Asia/Shanghai", "Asia/Shanghai", "Asia/Shanghai", "Asia/Urumqi")
 
 
-def fill(path: Path, leads: int, campaigns: int) -> None:
-    """*leads* open leads, the same number for each campaign, due over the last day."""
+def fill(path: Path, leads: int, campaigns: int, mix: int) -> None:
+    """*leads* open leads, the same number for each campaign, due over the last day, or in the places of *mix* lists."""
     rng = random.Random(1)
     each = leads // campaigns
     columns = "campaign_id, import_id, line, raw, e164, region, kind, zones, name, extra, state, due_ms, attempts, tries, reason"
@@ -37,7 +38,8 @@ def fill(path: Path, leads: int, campaigns: int) -> None:
         for campaign in range(1, campaigns + 1):
             first = 13_000_000_000 + campaign * each
             zone = [ZONES[rng.randrange(4)] for _ in range(1000)]
-            rows = ((campaign, n, str(first + n), f"+86{first + n}", zone[n % 1000], now - rng.randrange(86_400_000)) for n in range(each))
+            due = (n % (each // mix) * STEP // (1 + n * mix // each) if mix else now - rng.randrange(86_400_000) for n in range(each))
+            rows = ((campaign, n, str(first + n), f"+86{first + n}", zone[n % 1000], at) for n, at in enumerate(due))
             values = "?, 1, ?, ?, ?, 'CN', 'mobile', ?, '', '{}', 'open', ?, 0, '{}', ''"
             database.executemany(f"INSERT INTO lead ({columns}) VALUES ({values})", rows)
             database.commit()
@@ -55,16 +57,16 @@ def resident_mib() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() >> 20
 
 
-async def run(leads: int, campaigns: int, asks: int) -> dict[str, object]:
+async def run(leads: int, campaigns: int, asks: int, mix: int) -> dict[str, object]:
     """Fill, then ask."""
     with tempfile.TemporaryDirectory(prefix="offhook-bench-") as folder:
         path = Path(folder) / "offhook.db"
         store = await Store.open(f"sqlite+aiosqlite:///{path}", loop_clock(), spool=Path(folder) / "spool")
-        specs = [CampaignSpec(name=f"c{n}") for n in range(campaigns)]
+        specs = [CampaignSpec(name=f"c{n}", mix=ListMix() if mix else None) for n in range(campaigns)]
         for spec in specs:
             await store.create_campaign(spec)
         began = time.perf_counter()
-        await asyncio.to_thread(fill, path, leads, campaigns)
+        await asyncio.to_thread(fill, path, leads, campaigns, mix)
         filled_s = time.perf_counter() - began
         rng = random.Random(2)
         make_id = Uuid7(loop_clock())
@@ -94,6 +96,7 @@ async def run(leads: int, campaigns: int, asks: int) -> dict[str, object]:
             "leads": leads,
             "campaigns": campaigns,
             "asks": asks,
+            "mixed_lists": mix,
             "zones_due_ms": quantiles(look),
             "next_lead_ms": quantiles(one),
             "next_lead_processor_ms": quantiles(worked),
@@ -113,8 +116,9 @@ def main() -> int:
     parser.add_argument("--leads", type=int, default=10_000_000)
     parser.add_argument("--campaigns", type=int, default=50)
     parser.add_argument("--asks", type=int, default=5000)
+    parser.add_argument("--mix", type=int, default=0, help="lists mixed in each campaign; 0: none")
     given = parser.parse_args()
-    print(json.dumps(asyncio.run(run(given.leads, given.campaigns, given.asks))))
+    print(json.dumps(asyncio.run(run(given.leads, given.campaigns, given.asks, given.mix))))
     return 0
 
 

@@ -32,6 +32,7 @@ from offhook.messages import (
 )
 from offhook.reconcile import reconcile
 from offhook.store import Store
+from offhook.store.mixing import remix
 from offhook.store.store import Stored
 from offhook.voicemail import VoiceMailDesk
 from offhook.strategies.desk import StrategyDesk
@@ -71,6 +72,8 @@ class Desk(ContactDesk, ListDesk, StrategyDesk, TemplateDesk, VoiceMailDesk):
         spec = await self._with_strategies(spec, changes)
         if spec.filter != stored.spec.filter:
             await self.store.reopen_filtered(stored.id)
+        if spec.mix != stored.spec.mix:
+            await remix(self.store, stored.id, spec.mix)
         await self.store.change_campaign(name, spec=await self._with_prompts(spec))
         return await self._changed(name)
 

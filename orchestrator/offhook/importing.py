@@ -61,7 +61,7 @@ class ListDesk:
         try:
             report, washed = await self._read_in(source, begun.id, begun.staged, stored, progress)
             rejects = await in_thread(self.clock, self._write_rejects, begun.id, source, report)
-            accepted = await self.store.finish_import(begun.id, stored.id, report, [one.line for one in washed])
+            accepted = await self.store.finish_import(begun.id, stored.id, report, [one.line for one in washed], stored.spec.mix)
         except BaseException:
             await self.store.drop_imports(begun.id)
             raise

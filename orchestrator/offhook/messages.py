@@ -16,6 +16,7 @@ from offhook.agent_messages import AgentCall, AgentChanged, CampaignMode, Pacing
 from offhook.caps import Protection
 from offhook.disposition import Disposition
 from offhook.filters import FilterError, filter_of
+from offhook.mix import ListMix
 from offhook.plan import Goals, StrategyNames
 from offhook.said import Asked as Asked
 from offhook.said import CallKind as CallKind
@@ -164,6 +165,7 @@ class CampaignSpec(Asked):
     filter: str = Field(
         "", max_length=2000, description="Which leads are called, by the columns of their list: 'age >= 30'; see docs/filters.md."
     )
+    mix: ListMix | None = Field(None, description="Several lists mixed by weight (D45); none: one after the other, as they came.")
     prompt: str | None = Field(None, description="Audio file played to a person; any format libsndfile reads. None: answer and hang up.")
     message: str | None = Field(None, description="Audio file left on a machine; none takes the prompt.")
     prompt_plays: int = Field(1, ge=1, le=10, description="How often the prompt is played to a person.")
@@ -226,6 +228,7 @@ class CampaignUpdate(Asked):
 
     title: str | None = Field(None, max_length=200)
     filter: str | None = Field(None, max_length=2000)
+    mix: ListMix | None = None
     prompt: str | None = None
     message: str | None = None
     caller_id: str | None = Field(None, pattern=r"^\+?[0-9]{0,20}$")

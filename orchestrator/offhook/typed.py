@@ -8,7 +8,6 @@ from sqlalchemy.exc import IntegrityError
 
 from offhook import windows
 from offhook.errors import CampaignError
-from offhook.filters import filter_of
 from offhook.messages import Wanted
 from offhook.numbers import NumberError, parse
 from offhook.store import Lead, ledger, typed
@@ -42,7 +41,7 @@ async def reserve(node: Node, dialer: Dialer, agent: str, text: str, name: str =
         opens = windows.next_open(spec.windows, zones, now)
         when = f"from {opens:%Y-%m-%d %H:%M:%S} UTC on" if opens is not None else "at no time within a year"
         raise CampaignError(f"number {number.e164} may be called {when}: the campaign's calling hours")
-    asking = ledger.Asking(node.name, dialer.id, spec.name, spec.kind, ms(now), node.store.rules, filter_of(spec.filter))
+    asking = ledger.asking(node.name, dialer.id, ms(now), node.store.rules, spec)
     what, call_id = typed.TypedNumber(number, text, name, agent), node.new_id()
     try:
         reserved = await node.store.work(lambda connection: typed.reserve(connection, asking, what, call_id))

@@ -10,15 +10,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from sqlalchemy import BigInteger, Connection, bindparam, cast, delete, func, insert, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, cast, delete, func, insert, literal, select, update
 
 from offhook.clock import Clock
 from offhook.contacts.policy import Effect
 from offhook.contacts.screen import Ask, OnList, Person, on_lists
 from offhook.lists import Row as ListRow
 from offhook.messages import CampaignSpec, ImportProblem, ImportReport
+from offhook.mix import ListMix
 from offhook.store import ledger
 from offhook.store import tables as t
+from offhook.store.mixing import places
 from offhook.store.tables import digits, ms
 from offhook.store.writer import Writer
 
@@ -131,14 +133,16 @@ class Imports:
 
         return await self._read(work)
 
-    async def finish_import(self, import_id: int, campaign_id: int, report: ImportReport, washed: Sequence[int] = ()) -> int:
+    async def finish_import(
+        self, import_id: int, campaign_id: int, report: ImportReport, washed: Sequence[int] = (), mix: ListMix | None = None
+    ) -> int:
         """Move the staged rows but the *washed* lines into the campaign, with the report, in one transaction. Returns the leads added."""
 
         def work(connection: Connection) -> int:
             for at in range(0, len(washed), STAGE_ROWS):
                 out = t.among(connection, t.staged.c.line, list(washed[at : at + STAGE_ROWS]))
                 connection.execute(delete(t.staged).where(t.staged.c.import_id == import_id, out))
-            added = _move(connection, import_id, campaign_id)
+            added = _move(connection, import_id, campaign_id, report.source, mix)
             problems = {p.line: p for p in report.problems}  # one a line
             if problems:
                 connection.execute(
@@ -180,18 +184,19 @@ class Imports:
         return await self._read(work)
 
 
-def _move(connection: Connection, import_id: int, campaign_id: int) -> int:
-    """Staged rows become leads; a number that another import brought meanwhile is left out."""
+def _move(connection: Connection, import_id: int, campaign_id: int, source: str, mix: ListMix | None) -> int:
+    """Staged rows become leads, with their places in the *mix*; a number that another import brought meanwhile is left out."""
     known = select(t.lead.c.e164).where(t.lead.c.campaign_id == campaign_id, t.lead.c.e164 == t.staged.c.e164)
-    blank = {"state": "open", "due_ms": 0, "attempts": 0, "last": None, "reason": ""}
+    blank = {"state": "open", "attempts": 0, "last": None, "reason": ""}
     taken = ["import_id", "line", "raw", "e164", "region", "kind", "zones", "name", "extra", "deadline_ms"]
     rows = select(
         bindparam("cid", campaign_id, type_=t.lead.c.campaign_id.type),
         *(t.staged.c[name] for name in taken),
         *(bindparam(f"p_{name}", value, type_=t.lead.c[name].type) for name, value in blank.items()),
         bindparam("p_tries", {}, type_=t.lead.c.tries.type),
+        literal(0, BigInteger) if mix is None else places(connection, campaign_id, mix, source),
     ).where(t.staged.c.import_id == import_id, ~known.exists())
-    columns = ["campaign_id", *taken, *blank, "tries"]
+    columns = ["campaign_id", *taken, *blank, "tries", "due_ms"]
     statement = insert(t.lead).from_select(columns, rows.order_by(t.staged.c.line))
     added = connection.execute(statement.execution_options(preserve_rowcount=True)).rowcount
     connection.execute(delete(t.staged).where(t.staged.c.import_id == import_id))

@@ -15,6 +15,8 @@ from offhook.store import tables as t
 
 LOOK = 2000
 """Most leads screened in one transaction; a list of blocked persons must not hold up the others' writes."""
+LEAST_EACH = 10
+"""Leads looked at of each zone when several are merged."""
 SPARE = 50
 """Leads looked at together once some of the first were not to be had."""
 REASON = 80
@@ -109,16 +111,21 @@ _CANDIDATES = (
 )
 
 
-def take(connection: Connection, asking: ledger.Asking, zones: Sequence[str], limit: int, make_id: Callable[[], str]) -> Taken:
-    """Reserve up to *limit* leads that are due and in one of *zones*, values of the column; hold or close those that may not be called."""
+def take(
+    connection: Connection, asking: ledger.Asking, zones: Sequence[str], limit: int, make_id: Callable[[], str], mixed: bool = False
+) -> Taken:
+    """Reserve up to *limit* leads that are due and in one of *zones*, values of the column; hold or close those that may not be called.
+
+    *mixed* takes them in the order of their due times over all zones, else zone after zone.
+    """
     taken = Taken()
     looked = 0
     promised = _promised(connection, asking, zones, limit)
     if promised:
         _reserve(connection, asking, promised, limit, make_id, taken)
-    for key in zones:
+    for keys in [list(zones)] if mixed and zones else [[key] for key in zones]:
         while (want := limit - len(taken)) > 0:
-            rows = _candidates(connection, asking, key, max(want, SPARE) if looked else want)
+            rows = _candidates(connection, asking, keys, max(want, SPARE) if looked else want)
             if not rows:
                 break
             if looked >= LOOK:
@@ -135,9 +142,20 @@ def _promised(connection: Connection, asking: ledger.Asking, zones: Sequence[str
     return connection.execute(_PROMISED, values).fetchall()
 
 
-def _candidates(connection: Connection, asking: ledger.Asking, zones: str, limit: int) -> Sequence[Any]:
-    values = {"campaign": asking.campaign_id, "now": asking.now_ms, "zones_is": zones, "most": limit}
-    return connection.execute(_CANDIDATES, values).fetchall()
+def _candidates(connection: Connection, asking: ledger.Asking, zones: Sequence[str], limit: int) -> Sequence[Any]:
+    """The next leads of some zones in the order of their due times; of several zones perhaps fewer than *limit*, but some."""
+    each = limit if len(zones) == 1 else max(LEAST_EACH, -(-limit // len(zones)))
+    values = {"campaign": asking.campaign_id, "now": asking.now_ms, "most": each}
+    found = [connection.execute(_CANDIDATES, {**values, "zones_is": key}).fetchall() for key in zones]
+    if len(found) == 1:
+        return found[0]
+    known_to = min((_order(rows[-1]) for rows in found if len(rows) == each), default=None)  # beyond it a zone may have earlier ones
+    merged = sorted((row for rows in found for row in rows if known_to is None or _order(row) <= known_to), key=_order)
+    return merged[:limit]
+
+
+def _order(row: Any) -> tuple[int, int]:
+    return row.due_ms, row.id
 
 
 def _reserve(

@@ -348,8 +348,8 @@ class Store(Imports):
         *spec* says what the calls are for, and so which lists, caps and rests hold them back; without it they are service calls.
         """
         asking = ledger.asking(node, campaign_id, _ms(self._clock.now()), self.rules, spec)
-        keys = [" ".join(z) for z in zones]
-        return await self._writer.work(lambda connection: leads.take(connection, asking, keys, limit, make_id))
+        keys, mixed = [" ".join(z) for z in zones], spec is not None and spec.mix is not None
+        return await self._writer.work(lambda connection: leads.take(connection, asking, keys, limit, make_id, mixed))
 
     async def reopen_filtered(self, campaign_id: int) -> int:
         """The filter has changed: open the leads again that it closed; how many."""
