@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from commands import Command, offhook_command  # noqa: F401 - a fixture
 
-from offhook.doctor import Grade, cards, punctuality, read_span, realtime
+from offhook.doctor import Grade, cards, punctuality, realtime
 from offhook_drivers import PriSettings
+from offhook_drivers.spanstat import read_span
 
 HEAD = 'Span {n}: TE4/0/{n} "T4XXP (PCI) Card 0 Span {n}" {rest}\n'
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Cause(IntEnum):
@@ -291,6 +291,25 @@ class Traced:
 
 
 Event = Link | Offered | Proceeding | Progress | Ringing | Answered | Cleared | Alarm | Digit | Traced
+
+
+@dataclass(frozen=True, slots=True)
+class SpanErrors:
+    """Errors of a span's line, counted since the driver was loaded or started; what a card does not count stays 0."""
+
+    slips: int = 0  # frames repeated or left out, because two clocks differ
+    crc4: int = 0  # checked blocks (CRC4) that were wrong
+    far_end: int = 0  # blocks of ours that were wrong at the far end (E bits)
+    code_violations: int = 0  # bipolar or HDB3
+    framing: int = 0  # frame alignment words that were wrong
+
+
+@runtime_checkable
+class CountsErrors(Protocol):
+    """A driver that counts errors of its lines."""
+
+    def errors(self, span: int) -> SpanErrors:
+        """Of one span so far."""
 
 
 class Driver(Protocol):

@@ -6,8 +6,10 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from .contract import SpanErrors
 from .pri import CHANNELS_PER_SPAN, PriDriver
 from .prid import PriError
+from .spanstat import read_errors, read_spans
 
 TIMESLOTS = (*range(1, 16), *range(17, 32))
 D_TIMESLOT = 16
@@ -87,6 +89,8 @@ class DahdiDriver(PriDriver):
         speech: bool = False,
         daemon: str | None = None,
     ) -> None:
+        self._first_channels = tuple(first_channels)
+        self._numbers: dict[int, int] = {}  # DAHDI's, of each span
         self._card = DahdiCard(first_channels, buffers, prefill) if audio else None
         super().__init__(
             [f"dahdi:{first - 1 + D_TIMESLOT}" for first in first_channels],
@@ -104,6 +108,16 @@ class DahdiDriver(PriDriver):
         """
         if self._card is not None:
             self._card.check()
+
+    def errors(self, span: int) -> SpanErrors:
+        """Errors of a span's line, as DAHDI counts them."""
+        if span not in self._numbers:
+            first = self._first_channels[span]
+            found = next((one.number for one in read_spans() if first in one.channels), None)
+            if found is None:
+                return SpanErrors()
+            self._numbers[span] = found
+        return read_errors(self._numbers[span])
 
     async def close(self) -> None:
         """End every call and the daemon, then let go of the card. The core must have stopped using :attr:`media`."""

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from .contract import Answered, Cleared, Command, Dial, Digit, Event, Hangup, Proceeding, Progress, Ringing
+from .contract import Answered, Cleared, Command, Dial, Digit, Event, Hangup, Proceeding, Progress, Ringing, SpanErrors
 from .pri import PriDriver
 from .prid import Daemon, Line, value
 from .simulator import Simulator, Truth
@@ -26,14 +26,14 @@ class Exchange:
     """The far end of the D-channels: offers what it is called with to a simulator's callees and tells what they do.
 
     Args:
-        dchannels: Descriptors of the far ends, one for each span.
+        dchannels: Descriptors of the far ends, one for each span, or ``"dahdi:47"``.
         callees: Who is called. It must be started with :meth:`on_callee` as its callback.
         call_id_on: The caller's name for the call on a channel, so that the truth about it is found by that name.
         daemon: Program of the daemon, None looks for it.
     """
 
     def __init__(
-        self, dchannels: list[int], callees: Simulator, call_id_on: Callable[[int], str | None], daemon: str | None = None
+        self, dchannels: Sequence[str | int], callees: Simulator, call_id_on: Callable[[int], str | None], daemon: str | None = None
     ) -> None:
         self.daemon = Daemon(dchannels, self._line, self._gone, options=("--network",), path=daemon)
         self._callees = callees
@@ -131,6 +131,7 @@ class PriSimulator:
             self._close_sockets()
             raise
         self.exchange.on_digit = self._digit
+        simulator.on_fault = self.set_alarm
         self._on_event: Callable[[Event], None] = lambda event: None
 
     @property
@@ -188,6 +189,10 @@ class PriSimulator:
         self.near.set_alarm(span, bits)
         self.exchange.daemon.say(f"alarm {span} {bits}")
         self._simulator.set_alarm(span, bits)
+
+    def errors(self, span: int) -> SpanErrors:
+        """See :meth:`Simulator.errors`."""
+        return self._simulator.errors(span)
 
     def _digit(self, digit: Digit) -> None:
         """Keys of callees without audio go past the signalling, as they go past it in the voice of a real call."""

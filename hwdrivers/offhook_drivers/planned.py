@@ -35,6 +35,7 @@ from .contract import (
     Progress,
     Ringing,
     SendDigits,
+    SpanErrors,
     Stamp,
     Unblock,
 )
@@ -221,8 +222,7 @@ class PlannedDriver(abc.ABC):
         """
         if self._loop is None:
             raise RuntimeError(f"the {self.name} is not started")
-        if not 0 <= span < self.spans:
-            raise ValueError(f"span {span}: there are 0 to {self.spans - 1}")
+        self._check_span(span)
         before, self._alarms[span] = self._alarms[span], bits
         if bits == before:
             return
@@ -236,6 +236,25 @@ class PlannedDriver(abc.ABC):
         if bits & DOWN:
             for call in [c for c in self._calls.values() if c.dial.channel // CHANNELS_PER_SPAN == span]:
                 self._end(call, Cause.NETWORK_OUT_OF_ORDER, Location.PRIVATE_LOCAL, Party.DRIVER)
+
+    def set_errors(self, span: int, slip_every: int, crc4_every: int) -> None:
+        """Let the span's line slip, and have CRC4 errors, every so many ticks of 20 ms, 0 for none. Without audio none happen.
+
+        Raises:
+            ValueError: No such span.
+        """
+        self._check_span(span)
+        if self._card is not None:
+            self._card.set_errors(span, slip_every, crc4_every)
+
+    def errors(self, span: int) -> SpanErrors:
+        """Errors of the span's line so far."""
+        self._check_span(span)
+        return SpanErrors() if self._card is None else self._card.errors(span)
+
+    def _check_span(self, span: int) -> None:
+        if not 0 <= span < self.spans:
+            raise ValueError(f"span {span}: there are 0 to {self.spans - 1}")
 
     # -- a call -------------------------------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from .audio import Clip, ClipError, builtin_names, load_builtin, load_clip
+from .span_faults import SpanFault
 
 SHARE_TOLERANCE = 1e-6
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3", ".gsm", ".aif", ".aiff", ".au"})
@@ -441,6 +442,7 @@ class Scenario(_Model):
     plan: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
     seed: int = Field(default=1, ge=0, lt=2**63)
     line: Line = Line()
+    fault: tuple[SpanFault, ...] = ()
     behaviour: Annotated[tuple[AnyBehaviour, ...], Field(min_length=1)]
 
     _clips: dict[str, tuple[Clip, ...]] = PrivateAttr(default_factory=dict)

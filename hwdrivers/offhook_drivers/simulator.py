@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .callees import CallPlan, plan_call
-from .contract import Dial
+from .contract import Dial, Event
 from .planned import CHANNELS_PER_SPAN, PlannedDriver, Truth
 from .scenario import Scenario
+from .span_faults import SpanFaults
 
 if TYPE_CHECKING:
     from .softcard import SoftCard
@@ -33,7 +35,7 @@ class Simulator(PlannedDriver):
     (a second hello, a key pressed after the prompt) react to the audio that we send.
 
     Raises:
-        ValueError: A value is out of range.
+        ValueError: A value is out of range, or a fault of the scenario names a span that the card lacks.
         ScenarioError: The scenario's tone plan is unknown.
     """
 
@@ -54,6 +56,9 @@ class Simulator(PlannedDriver):
         self.scenario = scenario if scenario is not None else Scenario.builtin("cn")
         self.seed = self.scenario.seed if seed is None else seed
         self.realtime = realtime
+        self.on_fault: Callable[[int, int], None] = self.set_alarm
+        """Takes the alarms of the scenario; a driver around this one puts itself here."""
+        self._faults = SpanFaults(self.scenario.fault, spans, lambda span, bits: self.on_fault(span, bits), self.set_errors)
         self._attempts: dict[int, int] = {}
         self._before: dict[int, int] = {}  # the generation before: forgotten whole, for a table that turns over piece by piece grows
         channels = spans * CHANNELS_PER_SPAN
@@ -71,6 +76,16 @@ class Simulator(PlannedDriver):
                 noises=[self.scenario.line.noise],
             )
         super().__init__(channels, card)
+
+    async def start(self, on_event: Callable[[Event], None]) -> None:
+        """Bring all spans up; the faults of the scenario count from now."""
+        await super().start(on_event)
+        self._faults.start()
+
+    async def close(self) -> None:
+        """See :meth:`PlannedDriver.close`."""
+        self._faults.close()
+        await super().close()
 
     @property
     def name(self) -> str:

@@ -17,6 +17,7 @@ from . import callees
 from ._native import ffi, lib
 from .audio import PEAK_0DBM0, RATE, Clip, Samples, builtin_names, load_builtin
 from .callees import CallPlan, Path, Sound, Step
+from .contract import SpanErrors
 
 NOISE_SEED = 20  # the tables are the same in every run
 # What a network gives instead of a tone that its plan does not have.
@@ -152,6 +153,16 @@ class SoftCard:
     def set_alarm(self, span: int, bits: int) -> None:
         """Put a span into alarm."""
         self._check(lib.oh_sim_alarm_set(self._sim, span, bits), f"span {span}")
+
+    def set_errors(self, span: int, slip_every: int, crc4_every: int) -> None:
+        """Let a span slip, and have CRC4 errors, every so many ticks; 0 for none."""
+        self._check(lib.oh_sim_errors_set(self._sim, span, slip_every, crc4_every), f"span {span}")
+
+    def errors(self, span: int) -> SpanErrors:
+        """What these have come to."""
+        slips, crc4 = ffi.new("uint64_t *"), ffi.new("uint64_t *")
+        self._check(lib.oh_sim_errors_get(self._sim, span, slips, crc4), f"span {span}")
+        return SpanErrors(slips=slips[0], crc4=crc4[0])
 
     def close(self) -> None:
         """Free the card; the core must have stopped using it. Twice is allowed."""

@@ -6,7 +6,6 @@ Reads ``/proc/dahdi``, ``/dev/dahdi`` and the configuration, and measures for a 
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,15 +14,15 @@ from pathlib import Path
 
 from offhook.config import Settings
 from offhook.errors import ConfigError
+from offhook.linecare import LINE_ERRORS
 from offhook.routes import Routes
 from offhook_drivers import PriError, PriSettings
+from offhook_drivers.contract import SpanErrors
 from offhook_drivers.prid import find
+from offhook_drivers.spanstat import CONTROL, PROC, Span, read_errors, read_spans
 
 TICK_S = 0.02
 D_TIMESLOT = 16
-_HEAD = re.compile(r'Span (?P<number>\d+): (?P<name>\S+)\s+"(?P<description>[^"]*)"(?P<rest>.*)')
-_CHANNEL = re.compile(r"\s*(?P<number>\d+)\s+\S+\s+(?P<signalling>.*)")
-_ALARMS = ("RED", "BLUE", "YELLOW", "LOS", "LFA", "LMFA", "RECOVERING", "LOOP")
 
 
 class Grade(StrEnum):
@@ -44,49 +43,7 @@ class Finding:
     mend: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A span as ``/proc/dahdi`` shows it."""
-
-    number: int
-    name: str
-    description: str
-    alarms: tuple[str, ...]
-    clock: bool  # it gives the clock to the others
-    crc4: bool
-    slips: int
-    channels: dict[int, str]  # DAHDI's number: signalling, such as "Clear (In use)"
-
-
-def read_span(text: str) -> Span | None:
-    """Take one file of ``/proc/dahdi`` apart; None when it is none of a span."""
-    lines = text.splitlines()
-    head = next((match for line in lines if (match := _HEAD.match(line))), None)
-    if head is None:
-        return None
-    rest = head["rest"].split()
-    slips = next((int(line.split(":")[1]) for line in lines if line.strip().startswith("Timing slips:")), 0)
-    channels = {int(m["number"]): m["signalling"].strip() for line in lines if (m := _CHANNEL.match(line))}
-    return Span(
-        int(head["number"]),
-        head["name"],
-        head["description"],
-        tuple(word for word in rest if word in _ALARMS),
-        "(MASTER)" in rest or "ClockSource" in rest,
-        any("CRC4" in word for word in rest),
-        slips,
-        channels,
-    )
-
-
-def read_spans(proc: Path) -> list[Span]:
-    """All spans of the machine, by number."""
-    files = sorted(proc.iterdir()) if proc.is_dir() else []
-    spans = (read_span(path.read_text(encoding="utf-8", errors="replace")) for path in files if path.is_file())
-    return sorted((span for span in spans if span is not None), key=lambda span: span.number)
-
-
-def cards(driver: PriSettings, proc: Path = Path("/proc/dahdi"), dev: Path = Path("/dev/dahdi")) -> Iterator[Finding]:
+def cards(driver: PriSettings, proc: Path = PROC, dev: Path = CONTROL.parent) -> Iterator[Finding]:
     """The cards and their spans against the ``[driver]`` table."""
     channel = dev / "channel"
     if not channel.exists():
@@ -108,6 +65,7 @@ def cards(driver: PriSettings, proc: Path = Path("/proc/dahdi"), dev: Path = Pat
             yield Finding(f"channel {first}", Grade.BAD, "no span begins there", f"first_channels may be: {known}")
         else:
             yield from check_span(span, first)
+            yield from line_errors(f"span {span.number} ({span.name})", read_errors(span.number, proc, dev / "ctl"))
     if spans and not any(span.clock for span in spans):
         yield Finding("clock", Grade.NOTE, "no span is marked as clock source", "in system.conf give the span to the exchange timing 1")
 
@@ -119,8 +77,6 @@ def check_span(span: Span, first: int) -> Iterator[Finding]:
         known = {"RED": "check the cable and that the far end is on", "YELLOW": "the far end does not hear us: check our transmit pair"}
         mend = known.get(span.alarms[0], "ask the carrier; framing and coding must agree")
         yield Finding(what, Grade.BAD, f"alarm {' '.join(span.alarms)}", mend)
-    if span.slips:
-        yield Finding(what, Grade.NOTE, f"{span.slips} timing slips", "take the clock from the carrier: timing 1 in system.conf")
     d_channel = span.channels.get(first - 1 + D_TIMESLOT, "")
     if "HDLC" not in d_channel and "D-channel" not in d_channel:
         shown = d_channel or "not configured"
@@ -134,6 +90,14 @@ def check_span(span: Span, first: int) -> Iterator[Finding]:
         yield Finding(what, Grade.BAD, f"{len(missing)} of 30 B-channels are not configured", mend)
     if not span.alarms and not missing:
         yield Finding(what, Grade.GOOD, f"30 B-channels from {first}, D-channel {first + 15}{', CRC4' if span.crc4 else ''}")
+
+
+def line_errors(what: str, errors: SpanErrors) -> Iterator[Finding]:
+    """What the span's line has counted; each kind with its usual reason."""
+    for name, (words, mend) in LINE_ERRORS.items():
+        count = getattr(errors, name)
+        if count:
+            yield Finding(what, Grade.NOTE, f"{count} {words}", mend)
 
 
 def daemon(driver: PriSettings) -> Finding:
@@ -198,7 +162,7 @@ def routes(settings: Settings) -> Finding:
     return Finding("routes", Grade.GOOD, f"{len(tables.trunk)} trunk groups, {len(tables.route)} routes")
 
 
-def examine(settings: Settings, proc: Path = Path("/proc/dahdi"), dev: Path = Path("/dev/dahdi")) -> list[Finding]:
+def examine(settings: Settings, proc: Path = PROC, dev: Path = CONTROL.parent) -> list[Finding]:
     """Everything; about a second."""
     findings: list[Finding] = []
     driver = settings.driver

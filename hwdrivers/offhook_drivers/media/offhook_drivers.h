@@ -122,6 +122,11 @@ OH_API int oh_sim_heard_get(const oh_sim *sim, int channel, oh_sim_heard *out);
 OH_API int oh_sim_captured(const oh_sim *sim, int channel, uint32_t call, uint8_t *out, int max);
 /* Put a span into alarm (bits OH_ALARM_...), 0 = none. 0 or -EINVAL. */
 OH_API int oh_sim_alarm_set(oh_sim *sim, int span, uint32_t alarms);
+/* Errors of a whole span from the next tick on: a slip every slip_every ticks (an octet of each timeslot repeated, then one left out, in
+ * turn), a wrong bit, which CRC4 sees, every crc4_every ticks; 0 = none. 0 or -EINVAL. */
+OH_API int oh_sim_errors_set(oh_sim *sim, int span, int slip_every, int crc4_every);
+/* Such errors so far. 0 or -EINVAL. Any thread. */
+OH_API int oh_sim_errors_get(const oh_sim *sim, int span, uint64_t *slips, uint64_t *crc4);
 /* Number of the tick that comes next. */
 OH_API uint64_t oh_sim_now(const oh_sim *sim);
 
@@ -145,6 +150,18 @@ OH_API int oh_dahdi_check(oh_dahdi *dahdi);
 OH_API const char *oh_dahdi_why(const oh_dahdi *dahdi);
 /* Alarm bits of a span as seen last (OH_ALARM_...), or -EINVAL. Any thread. */
 OH_API int oh_dahdi_alarms(const oh_dahdi *dahdi, int span);
+
+/* -- two media planes back to back ------------------------------------------------------------------------------------------- */
+
+typedef struct oh_patch oh_patch;
+
+/* Join two media planes of the same shape in a thread of its own: each hears what the other says. The first gives the clock, the second must have
+ * none (a software card in virtual time). Opens both. NULL and errno: EINVAL when they do not fit, ENOMEM, or why one could not be opened. */
+OH_API oh_patch *oh_patch_start(uintptr_t clocked, uintptr_t follower);
+/* Ticks passed over so far. Any thread. */
+OH_API uint64_t oh_patch_ticks(const oh_patch *patch);
+/* End the thread and close both. NULL is allowed. */
+OH_API void oh_patch_stop(oh_patch *patch);
 
 /* cffi:end */
 

@@ -22,6 +22,15 @@ struct mailbox {
 
 #define FRESH 4
 
+/* Errors that befall a whole span, and how many there were. */
+struct errors {
+    _Atomic int slip_every, crc4_every; /* ticks, 0 = none */
+    _Atomic uint64_t slips, crc4;
+    /* media thread only */
+    int since_slip, since_crc4;
+    bool behind; /* an octet has been repeated: each channel is one octet late until one is left out */
+};
+
 struct oh_sim {
     oh_media media;
     int channels, channels_per_span, spans;
@@ -30,6 +39,8 @@ struct oh_sim {
     uint8_t *capture; /* channels x capture_max */
     struct mailbox *mailbox;
     struct sim_voice *voice;
+    uint8_t *carry; /* last octet of each channel's block before, as it came */
+    struct errors errors[MAX_SPANS];
     _Atomic uint32_t alarms[MAX_SPANS];
     _Atomic uint64_t tick; /* the one that comes next */
     /* media thread only */
@@ -117,6 +128,44 @@ static int sim_wait(void *media, int timeout_ms) {
     }
 }
 
+/* Is an error of a kind due in this tick? */
+static bool due(int *since, _Atomic int *every) {
+    int ticks = atomic_load_explicit(every, memory_order_relaxed);
+    *since = ticks == 0 ? 0 : *since + 1;
+    if (ticks == 0 || *since < ticks)
+        return false;
+    *since = 0;
+    return true;
+}
+
+/* A controlled slip: the receiver's frame store gives a frame twice, or leaves one out. */
+static void slip_span(oh_sim *sim, struct errors *e, uint8_t *alaw, int first, int end) {
+    if (due(&e->since_slip, &e->slip_every)) {
+        e->behind = !e->behind;
+        count(&e->slips, 1);
+        count(&sim->slips, (uint64_t)(end - first));
+    }
+    for (int c = first; c < end; c++) {
+        uint8_t *block = alaw + (size_t)c * OH_FRAME_SAMPLES, last = block[OH_FRAME_SAMPLES - 1];
+        if (e->behind) {
+            memmove(block + 1, block, OH_FRAME_SAMPLES - 1);
+            block[0] = sim->carry[c];
+        }
+        sim->carry[c] = last;
+    }
+}
+
+static void err_span(oh_sim *sim, struct errors *e, uint8_t *alaw, int first, int end) {
+    slip_span(sim, e, alaw, first, end);
+    if (due(&e->since_crc4, &e->crc4_every)) {
+        uint64_t n =
+            atomic_load_explicit(&e->crc4, memory_order_relaxed) * 2654435761u; /* somewhere else each time, and the same in every run */
+        size_t at = (size_t)(n >> 8) % ((size_t)(end - first) * OH_FRAME_SAMPLES);
+        alaw[(size_t)first * OH_FRAME_SAMPLES + at] ^= (uint8_t)(1u << (n & 7));
+        count(&e->crc4, 1);
+    }
+}
+
 static int sim_rx(void *media, void *audio, uint8_t *valid, uint64_t *tick) {
     oh_sim *sim = media;
     uint8_t *alaw = audio;
@@ -135,6 +184,8 @@ static int sim_rx(void *media, void *audio, uint8_t *valid, uint64_t *tick) {
             }
             lost += valid[c] == OH_VALID_MISSING;
         }
+        if (!down)
+            err_span(sim, &sim->errors[span], alaw, span * sim->channels_per_span, end < sim->channels ? end : sim->channels);
     }
     if (lost)
         count(&sim->lost, lost);
@@ -205,7 +256,8 @@ oh_sim *oh_sim_new(int channels, int channels_per_span, int realtime, int captur
     sim->capture = malloc(room);
     sim->mailbox = calloc((size_t)channels, sizeof *sim->mailbox);
     sim->voice = calloc((size_t)channels, sizeof *sim->voice);
-    if (sim->capture == NULL || sim->mailbox == NULL || sim->voice == NULL) {
+    sim->carry = calloc((size_t)channels, 1);
+    if (sim->carry == NULL || sim->capture == NULL || sim->mailbox == NULL || sim->voice == NULL) {
         oh_sim_free(sim);
         errno = ENOMEM;
         return NULL;
@@ -231,6 +283,7 @@ void oh_sim_free(oh_sim *sim) {
         free(sim->lib.clip[i].alaw);
     for (int i = 0; i <= OH_SIM_BABBLE; i++)
         free(sim->lib.noise[i]);
+    free(sim->carry);
     free(sim->voice);
     free(sim->mailbox);
     free(sim->capture);
@@ -367,6 +420,22 @@ int oh_sim_alarm_set(oh_sim *sim, int span, uint32_t alarms) {
     if (span < 0 || span >= sim->spans)
         return -EINVAL;
     atomic_store_explicit(&sim->alarms[span], alarms, memory_order_relaxed);
+    return 0;
+}
+
+int oh_sim_errors_set(oh_sim *sim, int span, int slip_every, int crc4_every) {
+    if (span < 0 || span >= sim->spans || slip_every < 0 || crc4_every < 0)
+        return -EINVAL;
+    atomic_store_explicit(&sim->errors[span].slip_every, slip_every, memory_order_relaxed);
+    atomic_store_explicit(&sim->errors[span].crc4_every, crc4_every, memory_order_relaxed);
+    return 0;
+}
+
+int oh_sim_errors_get(const oh_sim *sim, int span, uint64_t *slips, uint64_t *crc4) {
+    if (span < 0 || span >= sim->spans || slips == NULL || crc4 == NULL)
+        return -EINVAL;
+    *slips = atomic_load_explicit(&sim->errors[span].slips, memory_order_relaxed);
+    *crc4 = atomic_load_explicit(&sim->errors[span].crc4, memory_order_relaxed);
     return 0;
 }
 
