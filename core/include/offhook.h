@@ -286,7 +286,7 @@ OH_API int oh_core_tick(oh_core *core, const void *rx, const uint8_t *valid, voi
 OH_API int oh_core_reset(oh_core *core, int channel, const oh_tone_plan *plan, uint32_t detectors);
 /* Arm exactly these detectors; those that stay armed keep their state. */
 OH_API int oh_core_arm(oh_core *core, int channel, uint32_t detectors);
-/* The call was answered now: later events count from here for the answer analysis. */
+/* The call was answered now: later events count from here for the answer analysis, and ringback is over. */
 OH_API int oh_core_answered(oh_core *core, int channel);
 /* Play a prompt from its first sample, replacing what plays. loop: start again at its end until stopped. token comes back in
  * OH_EVENT_PROMPT_DONE (not for a prompt that loops, is stopped or replaced). gain_cdb: -6000 to 6000, 0 = as it is, bit-exact. */

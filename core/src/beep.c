@@ -69,7 +69,7 @@ static bool of_another_kind(const struct oh_lane *lane, const struct oh_seg *s, 
     bool cng = s->dhz[0] > 10580 && s->dhz[0] < 11420 && length > 385 * OH_MS && length < 600 * OH_MS;
     bool digit = lane->dtmf.key || (lane->dtmf.last_on && (int32_t)(s->end - lane->dtmf.last_on) < 100 * OH_MS);
     return key || cng || digit || lane->sit.said || lane->fax.said || lane->tty.on || lane->cadence.reported ||
-           oh_cadence_knows(lane->plan, s);
+           (lane->answered && (int32_t)(s->start - lane->answered_at) < 0) || oh_cadence_knows(lane->plan, s);
 }
 
 void oh_beep_hop(const struct oh_ear_call *call) {

@@ -18,6 +18,7 @@
 #define LONG_GAP   1500             /* ms */
 #define LONE_BURST 0.7f             /* at most so far off may a burst be that alone makes ringback */
 #define GIVE_UP    (22000u * OH_MS) /* a gap longer than any cadence's */
+#define OTHER      (1500u * OH_MS)  /* so long at least other sounds may take the place of a tone's bursts, as a bad line makes them */
 
 static int priority(int tone) {
     static const uint8_t order[] = {OH_TONE_BUSY,         OH_TONE_DIAL,         OH_TONE_RINGBACK,    OH_TONE_CONGESTION,
@@ -117,11 +118,21 @@ static void close_gap(struct oh_cadence *c, const struct oh_seg *next) {
         push(c, &gap);
 }
 
+/* No syllable, and about one of the row's bursts, as a bad line lets it seem. */
+static bool resembles(const struct oh_seg *seg, const oh_tone_spec *row) {
+    for (int p = 0; seg->hops >= 5 && p < row->once + row->loop; p++)
+        if (!oh_is_gap(&row->segments[p]) && oh_pitch_off(seg, &row->segments[p]) <= 2)
+            return true;
+    return false;
+}
+
 /* A tone has ended: into the list with it, and with the gap before it. */
-static void take(struct oh_cadence *c, const struct oh_seg *ended) {
+static void take(struct oh_cadence *c, const oh_tone_plan *plan, const struct oh_seg *ended) {
     struct oh_seg seg = *ended;
     if (!counts(c, &seg))
         return;
+    if (!c->reported || resembles(&seg, &plan->tones[c->row]))
+        c->last_like = seg.end;
     if (c->count && seg.level_cdbm0 - reference(c) > 1300)
         c->count = 0; /* what was before were no tones beside this one */
     if (c->count == 0 && seg.start < 60 * OH_MS)
@@ -148,7 +159,7 @@ static void mind_dip(struct oh_cadence *c, const oh_tone_plan *plan, const struc
         return;
     if (burst.start != (c->split ? c->from : k->seg.start))
         c->count = 0; /* the burst before was cut, or something else */
-    take(c, &burst);
+    take(c, plan, &burst);
     c->split = true;
     c->from = k->dip.end;
 }
@@ -350,6 +361,7 @@ static void judge(const struct oh_ear_call *call, const struct oh_seg *last) {
     e.margin_cdb = (int16_t)(margin * 1000);
     e.confidence = (uint8_t)(99 - oh_minf(fits[best].off, 1) * 40);
     c->reported = row->tone;
+    c->last_like = call->hop->t;
     c->row = (uint8_t)best;
     c->level = e.level_cdbm0;
     c->onset = first < c->count ? c->segs[first < 0 ? 0 : first].start : last->start;
@@ -378,6 +390,30 @@ static void check_end(const struct oh_ear_call *call, const struct oh_seg *last)
             }
         say_end(call);
     }
+}
+
+/* The end of what was reported where other sounds have taken its place: somebody speaks. */
+static void check_replaced(const struct oh_ear_call *call) {
+    struct oh_cadence *c = &call->lane->cadence;
+    const struct oh_track *k = &call->lane->track;
+    const oh_tone_spec *row = &call->lane->plan->tones[c->row];
+    uint32_t most = oh_row_longest(row, true), limit = most + most / 5 + 250 * OH_MS;
+    if ((k->on && resembles(&k->seg, row)) || call->hop->t - c->last_like <= (limit > OTHER ? limit : OTHER))
+        return;
+    c->last_tone_end = c->last_like;
+    c->told = 0;
+    say_end(call);
+}
+
+void oh_cadence_answered(const struct oh_ear_call *call) {
+    struct oh_cadence *c = &call->lane->cadence;
+    if (c->reported && c->reported != OH_TONE_RINGBACK)
+        return;
+    say_end(call);
+    c->count = 0;
+    c->split = c->timed = false;
+    c->told = 0;
+    c->hinted = call->lane->track.on; /* the burst that the answer cuts */
 }
 
 /* Could this gap, however long it grows, be one of ringing after the tone before it? */
@@ -409,7 +445,7 @@ void oh_cadence_hop(const struct oh_ear_call *call) {
         struct oh_seg ended = *call->ended;
         ended.start = c->split ? c->from : ended.start;
         c->hinted = 0;
-        take(c, &ended);
+        take(c, lane->plan, &ended);
         wake(c, t);
     }
     if (call->track & OH_TRACK_START) {
@@ -427,6 +463,8 @@ void oh_cadence_hop(const struct oh_ear_call *call) {
     }
     if (c->timed && (int32_t)(t - c->due) < 0)
         return;
+    if (c->reported && !call->hop->held)
+        check_replaced(call);
     struct oh_seg last = {0};
     bool tone = k->on && k->hops >= 1 && counts(c, &k->seg);
     int kept = c->count;

@@ -148,7 +148,7 @@ static void obey(oh_core *core, const struct order *order) {
         atomic_store_explicit(&core->shelf.seen, order->token, memory_order_release);
         break;
     case ORDER_ANSWERED:
-        oh_ear_answered(core->ear, channel);
+        oh_ear_answered(core->ear, channel, &core->sink);
         oh_capture_answered(&core->capture, channel);
         break;
     case ORDER_PLAY:

@@ -212,8 +212,11 @@ void oh_ear_arm(struct oh_ear *ear, int channel, uint32_t detectors) {
     lane->armed = detectors;
 }
 
-void oh_ear_answered(struct oh_ear *ear, int channel) {
-    ear->lanes[channel].answered = true;
+void oh_ear_answered(struct oh_ear *ear, int channel, struct oh_sink *sink) {
+    struct oh_lane *lane = &ear->lanes[channel];
+    lane->answered = true;
+    lane->answered_at = (uint32_t)lane->now;
+    oh_cadence_answered(&(struct oh_ear_call){.lane = lane, .sink = sink});
 }
 
 void oh_ear_library(struct oh_ear *ear, struct oh_announcer *announcer, const struct oh_library *library) {

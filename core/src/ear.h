@@ -23,7 +23,8 @@ size_t oh_ear_bytes_per_channel(const struct oh_ear *ear);
 /* Channel fresh: sample count 0, this plan, these detectors (OH_DETECT_ bits). */
 void oh_ear_reset(struct oh_ear *ear, int channel, const oh_tone_plan *plan, uint32_t detectors);
 void oh_ear_arm(struct oh_ear *ear, int channel, uint32_t detectors);
-void oh_ear_answered(struct oh_ear *ear, int channel);
+/* The call is answered: ringback is over, beeps count from here. */
+void oh_ear_answered(struct oh_ear *ear, int channel, struct oh_sink *sink);
 
 /* The answer analysis, see answer.h. */
 /* Look for the announcements of this library from now on, NULL = none. */

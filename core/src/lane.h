@@ -122,6 +122,7 @@ struct oh_cadence {
     uint32_t due; /* look again then */
     bool timed;
     uint32_t last_tone_end;
+    uint32_t last_like; /* end of the last tone that was like what is reported */
     int16_t level;
     uint8_t told; /* stretches before this gap that a tone explained which has ended */
     bool split;   /* the tone that is on counts from here: what was mended before is a gap of a row */
@@ -207,6 +208,7 @@ struct oh_lane {
     uint16_t channel;
     bool lost; /* in a run of lost audio */
     bool answered;
+    uint32_t answered_at;
     uint64_t now; /* samples since reset, of the end of the frame in work */
     uint32_t hold_until;
     uint32_t lost_since;
@@ -265,6 +267,7 @@ static inline bool oh_seg_steady(const struct oh_seg *s) {
 float oh_track_hz(const struct oh_track *k);
 
 void oh_cadence_hop(const struct oh_ear_call *call);
+void oh_cadence_answered(const struct oh_ear_call *call);
 void oh_sit_hop(const struct oh_ear_call *call);
 void oh_dtmf_hop(const struct oh_ear_call *call);
 void oh_fax_hop(const struct oh_ear_call *call);

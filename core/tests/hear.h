@@ -18,6 +18,7 @@ struct tape {
     int16_t *audio;
     int samples;
     uint32_t seed;
+    int answered_ms; /* the call is answered there; 0 = never */
 };
 
 static inline struct tape tape_new(void) {
@@ -129,6 +130,8 @@ static inline struct heard *hear_marked(const struct tape *t, const char *plan, 
         int left = t->samples - i * OH_FRAME_SAMPLES;
         if (left > 0)
             memcpy(frame, t->audio + i * OH_FRAME_SAMPLES, sizeof(int16_t) * (size_t)(left < OH_FRAME_SAMPLES ? left : OH_FRAME_SAMPLES));
+        if (t->answered_ms && i == t->answered_ms / 20)
+            oh_ear_answered(ear, 0, &sink);
         uint8_t mark = valid && i < frames ? valid[i] : OH_VALID_GOOD;
         oh_ear_frame(ear, frame, &mark, &sink);
     }

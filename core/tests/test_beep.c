@@ -125,6 +125,47 @@ static void gliding_and_swaying_tones_do_not_beep(void) {
     free(t.audio);
 }
 
+/* Two ringbacks and a third one that the answer cuts, then a voice and a beep. */
+static struct tape rung(int voice_ms, bool answered) {
+    struct tape t = tape_new();
+    tape_quiet(&t, 200);
+    for (int i = 0; i < 2; i++) {
+        tape_tone(&t, 450, 1000, -16);
+        tape_quiet(&t, 4000);
+    }
+    tape_tone(&t, 450, 700, -16);
+    t.answered_ms = answered ? t.samples / 8 : 0;
+    tape_quiet(&t, 300);
+    tape_voice(&t, voice_ms, 140, -20);
+    tape_quiet(&t, 300);
+    tape_tone(&t, 1000, 300, -18);
+    tape_quiet(&t, 500);
+    tape_noise(&t, -55);
+    return t;
+}
+
+static void ringing_ends_with_the_answer_and_hides_no_beep(void) {
+    struct tape t = rung(1500, true);
+    struct heard *h = hear(&t, "cn", ARMED | OH_DETECT_TONES | OH_DETECT_SPEECH);
+    CHECK_EQ(heard_count(h, OH_EVENT_TONE, OH_TONE_RINGBACK), 1);
+    CHECK_EQ(heard_count(h, OH_EVENT_TONE, OH_TONE_BEEP), 1);
+    const oh_event *end = heard_at(h, OH_EVENT_TONE_END, OH_TONE_RINGBACK, 0);
+    CHECK(end != NULL);
+    CHECK_NEAR((double)end->at_sample / 8, 6200, 30); /* of the last whole burst */
+    for (int i = 0; i < h->count; i++)
+        CHECK(!(h->events[i].flags & OH_FLAG_PROVISIONAL) || h->events[i].at_sample / 8 < (uint64_t)t.answered_ms);
+    free(t.audio);
+}
+
+static void a_voice_in_the_place_of_ringing_ends_it(void) {
+    struct tape t = rung(9000, false);
+    struct heard *h = hear(&t, "cn", ARMED | OH_DETECT_TONES | OH_DETECT_SPEECH);
+    CHECK_EQ(heard_count(h, OH_EVENT_TONE, OH_TONE_RINGBACK), 1);
+    CHECK_EQ(heard_count(h, OH_EVENT_TONE_END, OH_TONE_RINGBACK), 1);
+    CHECK_EQ(heard_count(h, OH_EVENT_TONE, OH_TONE_BEEP), 1);
+    free(t.audio);
+}
+
 int main(void) {
     TEST(beeps_from_350_to_2200_hz_are_told_soon_after_their_end);
     TEST(a_beep_of_two_sines_and_a_double_beep);
@@ -134,5 +175,7 @@ int main(void) {
     TEST(voices_do_not_beep);
     TEST(two_overtones_of_a_voice_do_not_beep);
     TEST(gliding_and_swaying_tones_do_not_beep);
+    TEST(ringing_ends_with_the_answer_and_hides_no_beep);
+    TEST(a_voice_in_the_place_of_ringing_ends_it);
     return 0;
 }
