@@ -16,6 +16,7 @@ from steered import NODE, steered
 from offhook.control.asyncapi import EVENTS, STATES, document, text
 from offhook.control.envelope import CloudEvent, Reply
 from offhook.control.verbs import VERBS
+from offhook_drivers.contract import Offered, Stamp
 
 STORED = Path(__file__).parents[1] / "docs" / "asyncapi.json"
 
@@ -134,6 +135,7 @@ async def test_the_running_engine_is_the_document(short: Path) -> None:
         at.node.driver.set_alarm(0, 4)  # type: ignore[attr-defined]
         at.node.driver.set_alarm(0, 8)  # type: ignore[attr-defined]
         at.node.alarm("driver", "a test", n=1)
+        at.node.inbound.refuse(Offered(Stamp(0.0), 3, "13900000001", "0453100"))
         for verb in list(_orders(short, ""))[-6:]:
             await _ask(at, verb, _orders(short, call)[verb])
         patterns = {

@@ -22,6 +22,9 @@ from offhook.node import Node
 PERSON = {"kind": "person", "ring_s": 0.05, "post_dial_s": 0.05, "greeting": ["person-zh-wei"], "hangs_up_after_s": 60}
 
 
+RED = 8
+
+
 def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
@@ -58,6 +61,19 @@ async def test_pacing_agents_and_calls_can_be_read_over_http(tmp_path: Path) -> 
         assert found["offhook_pacing_abandon_share", "c1", "predictive"] == 0
         assert found["offhook_campaign_leads", "c1", "open"] == 5
         assert found["offhook_health", "ready"] == 1
+        assert found["offhook_span_up", "0"] == 1 and found["offhook_span_alarm", "red", "0"] == 0
+        assert found["offhook_trunk_channels_resting", "all"] == 0
+        driver.set_alarm(0, RED)
+        async with asyncio.timeout(20):
+            while (found := await asyncio.to_thread(read, port)).get(("offhook_span_alarm", "red", "0")) != 1:
+                await asyncio.sleep(0.1)
+        assert found["offhook_span_up", "0"] == 0
+        async with asyncio.timeout(20):
+            while (found := await asyncio.to_thread(read, port))["offhook_trunk_attempts", "all"] < 1:
+                await asyncio.sleep(0.1)
+        assert found["offhook_trunk_answer_seizure_ratio", "all"] == 1  # it was answered before the span went
+        assert 0 < found["offhook_trunk_post_dial_delay_seconds", "all"] < 20
+        assert found["offhook_inbound_refused_total",] == 0
 
 
 @in_loop

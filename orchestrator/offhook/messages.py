@@ -16,6 +16,8 @@ from offhook.agent_messages import AgentCall, AgentChanged, CampaignMode, Pacing
 from offhook.caps import Protection
 from offhook.disposition import Disposition
 from offhook.filters import FilterError, filter_of
+from offhook.line_messages import InboundRefused as InboundRefused
+from offhook.line_messages import TrunkState as TrunkState
 from offhook.mix import ListMix
 from offhook.plan import Goals, StrategyNames
 from offhook.said import Asked as Asked
@@ -420,7 +422,8 @@ class SpanState(Told):
 
     span: int
     up: bool = Field(description="Signalling link.")
-    alarms: tuple[str, ...] = Field((), description="red, yellow, blue, los, lfa, lmfa, loopback, recover.")
+    alarms: tuple[str, ...] = Field((), description="red, yellow, blue, los, lfa, lmfa, loopback, recover; slip, crc4: too many of them.")
+    errors: dict[str, int] = Field(default_factory=dict, description="slips, crc4 ... counted so far; empty where the card counts none.")
     lines: str = Field(description="One letter per B-channel, see LineState.")
 
 
@@ -450,24 +453,13 @@ class NodeState(Told):
     channels_in_use: int
     channels_peak: int
     attempts: int = Field(description="Calls ended since the node started.")
+    inbound_refused: int = Field(0, description="Calls from outside, refused since the node started.")
     calls_per_second: float = Field(description="Call attempts a second over the last ten seconds.")
     ticks: int = Field(0, description="Media ticks run, 20 ms each.")
     late_ticks: int = 0
     events_lost: int = Field(0, description="Events dropped because the ring was full.")
     spooled: int = Field(0, description="Results kept outside the database until it is back.")
     reconciled: bool = Field(True, description="Outcomes sum to attempts.")
-
-
-class TrunkState(Told):
-    """How a trunk group does, over its latest 200 calls."""
-
-    name: str
-    spans: tuple[int, ...]
-    attempts: int = Field(description="Calls that the figures are made from.")
-    answer_seizure_ratio: float = Field(description="Share of attempts that were answered.")
-    post_dial_delay_s: float | None = Field(None, description="Median from the seizure to ringing, or to the answer.")
-    false_answers: float = Field(0.0, description="Share of answers behind which was an announcement or a tone.")
-    resting: tuple[int, ...] = Field((), description="Channels that take no calls for a while, because their calls went wrong.")
 
 
 class Reconciliation(Told):
@@ -551,7 +543,7 @@ class NodeAlarm(Told):
     data: dict[str, Any] = Field(default_factory=dict)
 
 
+LineNews = NodeHealth | SpanChanged | InboundRefused | NodeAlarm
 NodeEvent = Annotated[
-    CallStarted | CallChanged | CallEnded | CampaignChanged | AgentChanged | AgentCall | NodeHealth | SpanChanged | NodeAlarm,
-    Field(discriminator="type"),
+    CallStarted | CallChanged | CallEnded | CampaignChanged | AgentChanged | AgentCall | LineNews, Field(discriminator="type")
 ]

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 from offhook.agent_messages import AgentShown, AgentStatus
 from offhook.config import MetricsSettings
 from offhook.errors import ConfigError
+from offhook.line_messages import TrunkState
 from offhook.messages import CampaignState, Health, NodeState
 from offhook.service import Service
 
@@ -40,8 +41,49 @@ _PACING = {
     "budget_left": "Calls that could still be abandoned without breaking the rule.",
 }
 
+ALARMS = ("red", "yellow", "blue", "los", "lfa", "lmfa", "loopback", "recover", "slip", "crc4")
+_TRUNKS = {
+    # figure of a trunk group over its latest 200 calls: what
+    "attempts": "Calls that the trunk's figures are made from, 200 at most.",
+    "answer_seizure_ratio": "Share of the trunk's attempts that were answered.",
+    "post_dial_delay_seconds": "Median from the seizure to ringing, or to the answer.",
+    "false_answers": "Share of the trunk's answers behind which was an announcement or a tone.",
+    "channels_resting": "Timeslots in quarantine, because their calls went wrong one after another.",
+}
 
-def picture(state: NodeState, campaigns: Sequence[CampaignState], agents: Sequence[AgentShown]) -> tuple[Metric, ...]:
+
+def lines(state: NodeState, trunks: Sequence[TrunkState]) -> tuple[Metric, ...]:
+    """Spans and trunk groups. A span is named by its number from 0, as in the control topics."""
+    link = GaugeMetricFamily("offhook_span_up", "1 while the span's D-channel is in service.", labels=["span"])
+    alarm = GaugeMetricFamily(
+        "offhook_span_alarm", "1 while the span has the alarm, or too many slips or CRC4 errors.", labels=["span", "alarm"]
+    )
+    errors = CounterMetricFamily("offhook_span_errors", "Errors of the span's line, as its card counts them.", labels=["span", "kind"])
+    for span in state.spans:
+        link.add_metric([str(span.span)], float(span.up))
+        for name in ALARMS:
+            alarm.add_metric([str(span.span), name], float(name in span.alarms))
+        for kind, count in span.errors.items():
+            errors.add_metric([str(span.span), kind], count)
+    by_trunk = {name: GaugeMetricFamily(f"offhook_trunk_{name}", what, labels=["trunk"]) for name, what in _TRUNKS.items()}
+    for trunk in trunks:
+        figures = {
+            "attempts": trunk.attempts,
+            "answer_seizure_ratio": trunk.answer_seizure_ratio,
+            "post_dial_delay_seconds": trunk.post_dial_delay_s,
+            "false_answers": trunk.false_answers,
+            "channels_resting": len(trunk.resting),
+        }
+        for name, value in figures.items():
+            if value is not None:
+                by_trunk[name].add_metric([trunk.name], value)
+    inbound = CounterMetricFamily("offhook_inbound_refused", "Calls from outside, refused.", value=state.inbound_refused)
+    return (link, alarm, errors, *by_trunk.values(), inbound)
+
+
+def picture(
+    state: NodeState, campaigns: Sequence[CampaignState], agents: Sequence[AgentShown], trunks: Sequence[TrunkState] = ()
+) -> tuple[Metric, ...]:
     """All figures at one moment."""
     health = GaugeMetricFamily("offhook_health", "1 for the health that the node is in.", labels=["health"])
     for one in Health:
@@ -77,7 +119,7 @@ def picture(state: NodeState, campaigns: Sequence[CampaignState], agents: Sequen
         GaugeMetricFamily("offhook_results_spooled", "Results kept outside the database until it is back.", value=state.spooled),
         GaugeMetricFamily("offhook_reconciled", "1 while the books add up.", value=float(state.reconciled)),
     )
-    return (*plain, health, outcomes, leads, active, people, *pacing.values())
+    return (*plain, health, outcomes, leads, active, people, *pacing.values(), *lines(state, trunks))
 
 
 class _Last(Collector):
@@ -103,7 +145,7 @@ async def serving_metrics(settings: MetricsSettings, node: Service) -> AsyncIter
     last = _Last()
     registry = CollectorRegistry(auto_describe=False)
     registry.register(last)
-    last.families = picture(node.state(), await node.campaigns(), node.floor.agents())
+    last.families = picture(node.state(), await node.campaigns(), node.floor.agents(), await node.trunk_states())
     try:
         server, thread = start_http_server(settings.port, settings.address, registry)
     except OSError as error:
@@ -112,7 +154,7 @@ async def serving_metrics(settings: MetricsSettings, node: Service) -> AsyncIter
     async def look() -> None:
         while True:
             await asyncio.sleep(PICTURE_S)
-            last.families = picture(node.state(), await node.campaigns(), node.floor.agents())
+            last.families = picture(node.state(), await node.campaigns(), node.floor.agents(), await node.trunk_states())
 
     looking = asyncio.create_task(look(), name="metrics")
     try:

@@ -33,7 +33,9 @@ from offhook.floor import Floor
 from offhook.grid import LETTERS
 from offhook.headset import Headset
 from offhook.health import judge
+from offhook.inbound import Inbound
 from offhook.line import NodeLine
+from offhook.linecare import LINE_ERRORS, LineCare
 from offhook.messages import (
     CallPhase,
     CallRecord,
@@ -67,7 +69,7 @@ from offhook_core import CoreError, Engine
 from offhook_core import Event as Sound
 from offhook_core.answer import AnswerSettings
 from offhook_drivers import open_driver
-from offhook_drivers.contract import Alarm, Cleared, Driver, Event, Hangup, Link, Offered
+from offhook_drivers.contract import Alarm, Cleared, Driver, Event, Link, Offered
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +108,7 @@ class Node(Desk):
         self.pacer = Pacer(settings.limits.calls_per_second)
         self._dialers: dict[str, Dialer] = {}
         self.carrier = Carrier(self)
+        self.inbound = Inbound(self)
         self.headsets: dict[int, Headset] = {}  # agents' own telephones, by channel
         self.answer_settings: dict[int, AnswerSettings] = {}  # by channel, as the core was told
         self._alarms: dict[int, int] = {}
@@ -170,6 +173,7 @@ class Node(Desk):
         self.driver = self._given_driver or open_driver(self.settings.driver)
         self.pool = ChannelPool(self.driver.channels, self.driver.channels_per_span, self.settings.limits.channels)
         self.trunks = Trunks(self.settings.dial.tables(), self.settings.dial, self.pool, self.clock, self._rests)
+        self.lines = LineCare(self.driver, self.pool.spans, self.clock, self._line_trouble, self._span_changed)
         media = self.driver.media
         if media is not None:
             self.engine = Engine(self.driver.channels, tone_plan(self.settings.core.plan, self.settings.core.plan_files))
@@ -255,6 +259,7 @@ class Node(Desk):
         while True:
             await asyncio.sleep(every)
             self._judge_health()
+            self.lines.look()
             if self.announcements is not None:
                 await self.announcements.refresh()
             if self.store.status is StoreStatus.DOWN:
@@ -390,8 +395,8 @@ class Node(Desk):
             case Alarm(span=span, bits=bits):
                 self._alarms[span] = bits
                 self._span_changed(span)
-            case Offered(channel=channel):
-                self.driver.send(Hangup(channel))  # nobody is here to take calls
+            case Offered():
+                self.inbound.refuse(event)
             case _:
                 self._cleared += isinstance(event, Cleared)
                 call = self.carrier.calls.get(event.channel)
@@ -410,6 +415,10 @@ class Node(Desk):
 
     def _rests(self, channel: int, rest_s: float, why: str) -> None:
         self.alarm("channel", f"channel {channel} rests {rest_s:g} s: {why}", channel=channel)
+
+    def _line_trouble(self, span: int, kind: str, count: int) -> None:
+        what, mend = LINE_ERRORS[kind]
+        self.alarm("line", f"span {span}: {count} {what} within a minute; {mend}", span=span)
 
     def core_failed(self, channel: int, error: CoreError) -> None:
         """The core would not take an order; told at most once a minute."""
@@ -491,7 +500,8 @@ class Node(Desk):
         return SpanState(
             span=span,
             up=up,
-            alarms=tuple((bit.name or "").lower() for bit in AlarmBit if bits & bit),
+            alarms=(*((bit.name or "").lower() for bit in AlarmBit if bits & bit), *self.lines.troubles(span)),
+            errors=self.lines.errors(span),
             lines="".join(self._letter(at, idle) for at in range(first, last)),
         )
 
@@ -521,6 +531,7 @@ class Node(Desk):
             channels_in_use=self.pool.in_use,
             channels_peak=self.pool.peak,
             attempts=self.carrier.attempts,
+            inbound_refused=self.inbound.refused,
             calls_per_second=self.carrier.rate.per_second(self.clock.monotonic()),
             ticks=stats.ticks if stats else 0,
             late_ticks=stats.late_ticks if stats else 0,

@@ -17,6 +17,7 @@ from offhook.agent_messages import AgentCall, AgentChanged, AgentShown
 from offhook.control.envelope import CloudEvent, CommandDone, ErrorInfo, NodeStatus
 from offhook.control.topics import VERSION
 from offhook.control.verbs import VERBS
+from offhook.line_messages import InboundRefused
 from offhook.messages import (
     CallChanged,
     CallEnded,
@@ -47,6 +48,7 @@ EVENTS: dict[str, tuple[Any, int, str]] = {
     "agent_call": (AgentCall, 1, "An agent is shown a lead, or connected with a person."),
     "node_health": (NodeHealth, 1, "The node's health changed."),
     "span_changed": (SpanChanged, 1, "A link or alarm changed."),
+    "inbound_refused": (InboundRefused, 1, "Somebody called us, and was refused."),
     "node_alarm": (NodeAlarm, 1, "Something a person must look at."),
     "command": (CommandDone, 1, "A changing command was executed, or one could not be answered."),
 }

@@ -31,6 +31,7 @@ from offhook.control.envelope import CloudEvent, CommandDone, ErrorCode, ErrorIn
 from offhook.control.topics import Topics
 from offhook.control.verbs import VERBS, Verb
 from offhook.errors import OffhookError
+from offhook.line_messages import InboundRefused
 from offhook.messages import CallChanged, CallEnded, CallStarted, CampaignChanged, NodeAlarm, NodeEvent, NodeHealth, SpanChanged
 from offhook.service import Service
 
@@ -285,7 +286,7 @@ class Server:
                 self._tell(event.type, event, lane=Lane.RESULT)
                 if self._node is not None:
                     self._tell_state(self._node)
-            case SpanChanged() | NodeAlarm():
+            case SpanChanged() | InboundRefused() | NodeAlarm():
                 self._tell(event.type, event, lane=Lane.RESULT)
 
     def _tell_campaign(self, event: CampaignChanged) -> None:
