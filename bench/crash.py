@@ -75,7 +75,14 @@ class Recorded:
 
 def settings(folder: Path) -> Settings:
     """A node that syncs everything."""
-    return Settings.model_validate({"node": {"data_dir": folder / "data"}, "control": {"mode": "off"}, "driver": {"name": "simulator"}})
+    return Settings.model_validate(
+        {
+            "node": {"data_dir": folder / "data"},
+            "control": {"mode": "off"},
+            "driver": {"name": "simulator"},
+            "approval": {"numbers": 0},
+        }
+    )
 
 
 async def prepare(folder: Path, leads: int) -> None:

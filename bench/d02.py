@@ -42,6 +42,7 @@ def settings(folder: Path, *, audio: bool) -> Settings:
             "node": {"name": "d02", "data_dir": folder},
             "database": {"durable": False},
             "control": {"mode": "off"},
+            "approval": {"numbers": 0},
             "driver": {"name": "simulator", "scenario": str(SCENARIO), "spans": 8, "realtime": False, "audio": audio},
         }
     )

@@ -49,6 +49,7 @@ async def calls(folder: Path, scenario: str, spans: int, seconds: float, seed: i
             "node": {"name": "results", "data_dir": folder},
             "database": {"durable": False},
             "control": {"mode": "off"},
+            "approval": {"numbers": 0},
             "driver": {"name": "simulator", "scenario": scenario, "spans": spans, "seed": seed, "realtime": False},
         }
     )

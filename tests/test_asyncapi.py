@@ -80,6 +80,8 @@ def _orders(folder: Path, call: str) -> dict[str, dict[str, Any]]:
         "campaign.update": {**one, "changes": {"title": "Spring", "mode": "preview"}},
         "campaign.import": {**one, "path": str(numbers_list(folder, 4))},
         "campaign.list": {},
+        "campaign.approve": {**one, "by": "ann"},
+        "campaign.trial": {**one, "calls": 3},
         "campaign.start": one,
         "set_pacing": {**one, "changes": {"review_s": 0.1}},
         "agent.login": {"agent": "ann", "campaigns": {"spring": "high"}},
@@ -92,6 +94,8 @@ def _orders(folder: Path, call: str) -> dict[str, dict[str, Any]]:
         "campaign.resume": one,
         "campaign.show": one,
         "campaign.report": one,
+        "campaign.life": one,
+        "campaign.summary": one,
         "contact.put": {"ref": "c7", "numbers": ["13911112222"]},
         "contact.show": {"ref": "c7"},
         "contact.note": {"ref": "c7"},
@@ -115,6 +119,7 @@ def _orders(folder: Path, call: str) -> dict[str, dict[str, Any]]:
         "reconcile": {},
         "agent.logout": {"agent": "ann"},
         "campaign.stop": one,
+        "campaign.summarise": one,
         "shutdown": {"confirm": NODE},
     }
 
@@ -128,7 +133,7 @@ async def test_the_running_engine_is_the_document(short: Path) -> None:
     whole = document()
     async with steered(short) as at:
         assert set(_orders(short, "")) | _IN_HAND == set(VERBS)
-        for verb in list(_orders(short, ""))[:-6]:
+        for verb in list(_orders(short, ""))[:-7]:
             await _ask(at, verb, _orders(short, "")[verb])
         await at.until(lambda: at.on("ev/call_ended"))
         call = at.on("ev/call_ended")[0]["data"]["call"]["id"]
@@ -136,7 +141,7 @@ async def test_the_running_engine_is_the_document(short: Path) -> None:
         at.node.driver.set_alarm(0, 8)  # type: ignore[attr-defined]
         at.node.alarm("driver", "a test", n=1)
         at.node.inbound.refuse(Offered(Stamp(0.0), 3, "13900000001", "0453100"))
-        for verb in list(_orders(short, ""))[-6:]:
+        for verb in list(_orders(short, ""))[-7:]:
             await _ask(at, verb, _orders(short, call)[verb])
         patterns = {
             name: re.compile(re.sub(r"\\{(\w+)\\}", r"[a-z0-9-]+", re.escape(channel["address"])))

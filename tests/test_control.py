@@ -22,9 +22,10 @@ from offhook.control.address import unix_address
 from offhook.control.bus import Bus, Incoming, Lane, Outgoing
 from offhook.control.client import Client, NoReplyError
 from offhook.control.envelope import ErrorInfo, read_arguments
+from offhook.control.life_verbs import CampaignOrder
 from offhook.control.server import PAYLOAD_BYTES, WAITING_MAX, Server, broker_socket, next_boot, open_control, serving
 from offhook.control.topics import Topics
-from offhook.control.verbs import VERBS, CampaignName
+from offhook.control.verbs import VERBS
 
 
 @pytest.fixture
@@ -304,7 +305,7 @@ def test_a_node_name_that_does_not_fit_a_topic_is_refused(name: str) -> None:
 
 
 def test_verbs_need_no_broker_to_be_described() -> None:
-    assert VERBS["campaign.start"].arguments is CampaignName
+    assert VERBS["campaign.start"].arguments is CampaignOrder
     assert Server(NODE, 1).will().retain
 
 

@@ -237,7 +237,7 @@ async def test_names_are_unique_and_unknown_campaigns_are_errors(tmp_path: Path,
     with pytest.raises(CampaignError, match="exists already"):
         await store.create_campaign(CampaignSpec(name="c1"))
     with pytest.raises(CampaignError, match="no campaign 'c2'"):
-        await store.change_campaign("c2")
+        await store.change_campaign("c2", CampaignSpec(name="c2"))
     assert store.status is StoreStatus.UP  # a refusal is no outage
     await store.close()
 

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from offhook.errors import ConfigError
 from offhook.feeds.settings import FeedSettings
+from offhook.life import ApprovalSettings
 from offhook.recordings import RecordingSettings
 from offhook.routes import Routes
 from offhook_drivers import PriSettings, ReplaySettings, SimulatorSettings
@@ -193,6 +194,7 @@ class Settings(BaseSettings):
     dial: DialSettings = DialSettings()
     feeds: FeedSettings = FeedSettings()
     rules: RuleSettings = RuleSettings()
+    approval: ApprovalSettings = ApprovalSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
 

@@ -20,6 +20,8 @@ from offhook.errors import CampaignError, OffhookError
 from offhook.filters import Filter, Preview, Tally
 from offhook.importing import ListDesk
 from offhook.labels import Label, NewLabel, add_label
+from offhook.life import waits_for
+from offhook.life_desk import LifeDesk, none_such
 from offhook.messages import (
     CallRecord,
     CampaignSpec,
@@ -34,9 +36,9 @@ from offhook.reconcile import reconcile
 from offhook.store import Store
 from offhook.store.mixing import remix
 from offhook.store.store import Stored
-from offhook.voicemail import VoiceMailDesk
 from offhook.strategies.desk import StrategyDesk
 from offhook.templates.desk import TemplateDesk
+from offhook.voicemail import VoiceMailDesk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
 from offhook.contacts.calling_rules import calling_rules
 
 
-class Desk(ContactDesk, ListDesk, StrategyDesk, TemplateDesk, VoiceMailDesk):
+class Desk(ContactDesk, ListDesk, StrategyDesk, TemplateDesk, LifeDesk, VoiceMailDesk):
     """Campaigns, lists and records of one database. Make it with :func:`open_desk`."""
 
     def __init__(self, settings: Settings, store: Store, clock: Clock) -> None:
@@ -89,28 +91,6 @@ class Desk(ContactDesk, ListDesk, StrategyDesk, TemplateDesk, VoiceMailDesk):
             await in_thread(self.clock, tally.add, some)
         return tally.preview()
 
-    async def start_campaign(self, name: str) -> CampaignState:
-        """Want it running."""
-        await self.store.change_campaign(name, wanted=Wanted.RUNNING)
-        return await self._changed(name)
-
-    async def pause_campaign(self, name: str) -> CampaignState:
-        """Dial no more; calls in progress go on. CampaignError unless it is running."""
-        await self._expect(name, Wanted.RUNNING, "pause", "start it first")
-        await self.store.change_campaign(name, wanted=Wanted.PAUSED)
-        return await self._changed(name)
-
-    async def resume_campaign(self, name: str) -> CampaignState:
-        """Dial again. CampaignError unless it is paused."""
-        await self._expect(name, Wanted.PAUSED, "resume", "start it instead")
-        await self.store.change_campaign(name, wanted=Wanted.RUNNING)
-        return await self._changed(name)
-
-    async def stop_campaign(self, name: str) -> CampaignState:
-        """Dial no more and hang up what has not been answered yet."""
-        await self.store.change_campaign(name, wanted=Wanted.STOPPED)
-        return await self._changed(name)
-
     async def campaigns(self) -> list[CampaignState]:
         """All campaigns, by name."""
         return [await self._state(stored) for stored in await self.store.campaigns()]
@@ -131,18 +111,11 @@ class Desk(ContactDesk, ListDesk, StrategyDesk, TemplateDesk, VoiceMailDesk):
                 return state
             await asyncio.sleep(1.0)
 
-    async def _expect(self, name: str, wanted: Wanted, verb: str, mend: str) -> None:
-        now = (await self._stored(name)).wanted
-        if now is not wanted:
-            raise CampaignError(f"campaign '{name}' is {now}, so it cannot {verb}; {mend}")
-
     async def _stored(self, name: str) -> Stored:
-        found = await self.store.campaigns()
-        for stored in found:
-            if stored.spec.name == name:
-                return stored
-        known = ", ".join(s.spec.name for s in found)
-        raise CampaignError(f"no campaign '{name}'; there {'are ' + known if known else 'is none yet'}")
+        found = await self.store.campaigns([name])
+        if not found:
+            raise CampaignError(none_such(name, await self.store.revisions()))
+        return found[0]
 
     async def _state(self, stored: Stored) -> CampaignState:
         counts = await self.store.counts(stored.id)
@@ -153,6 +126,8 @@ class Desk(ContactDesk, ListDesk, StrategyDesk, TemplateDesk, VoiceMailDesk):
             title=stored.spec.title,
             wanted=stored.wanted,
             phase=Phase.FINISHED if finished else Phase(stored.wanted.value),
+            stage=stored.stage,
+            reason=waits_for(stored.stage),
             leads=counts.leads,
             open=left,
             closed=counts.closed,
@@ -217,7 +192,7 @@ async def open_desk(settings: Settings, clock: Clock | None = None) -> AsyncIter
     clock = clock or loop_clock()
     store = await Store.open(settings.database_url, clock, spool=settings.node.data_dir / "desk.spool", retry_s=settings.database.retry_s)
     try:
-        store.rules = calling_rules(settings.rules)
+        store.rules, store.approval = calling_rules(settings.rules), settings.approval
         yield Desk(settings, store, clock)
     finally:
         await store.close()

@@ -18,10 +18,12 @@ from offhook.call import Call
 from offhook.disposition import Disposition
 from offhook.errors import PromptError, StoreError
 from offhook.gate import Gate
+from offhook.life import Stage, waits_for
 from offhook.messages import CampaignState, Phase, Wanted
 from offhook.pacing import Paced
 from offhook.prompts import Prompt
 from offhook.quota import LineQuota, Pacer
+from offhook.stage import OnStage
 from offhook.store import Lead
 from offhook.store.store import Counts, Stored
 from offhook.store.talks import abandonment
@@ -57,6 +59,7 @@ class Dialer:
         self.closed = counts.closed
         self.outcomes = dict(counts.outcomes)
         self.active = 0
+        self.life = OnStage(node, stored)
         self.phase = Phase(stored.wanted.value)
         self.reason = ""
         self.next_open: dt.datetime | None = None
@@ -115,10 +118,11 @@ class Dialer:
         if spec.filter != self.spec.filter:  # leads that the old one closed are open again; counted anew once no call is open
             self.closed = counts.closed
         self.spec, self.wanted, self.revision = spec, stored.wanted, stored.revision
+        self.life.update(stored)
         self._set_gate()
         self.leads = counts.leads
         self._dry = False
-        self._enter(Phase.RUNNING if self.wanted is Wanted.RUNNING else Phase(self.wanted.value), "")
+        self._enter(*(Phase.RUNNING, "") if self.wanted is Wanted.RUNNING else self._at_rest())
         if self.wanted is Wanted.STOPPED:
             self._node.cancel_unanswered(self, "campaign stopped")
         self.wake()
@@ -154,6 +158,7 @@ class Dialer:
             self.gate.ended(call_id, call, self._node.clock.monotonic())
         self._dry = self._dry and closed
         self._quota.set_active(self.active, self._node.clock.monotonic())
+        self.life.count(disposition)
         if disposition is not None:
             self.outcomes[disposition] = self.outcomes.get(disposition, 0) + 1
             self.closed += closed
@@ -167,6 +172,7 @@ class Dialer:
             title=self.spec.title,
             wanted=self.wanted,
             phase=self.phase,
+            stage=self.life.stage,
             reason=self.reason,
             leads=self.leads,
             open=self.leads - self.closed,
@@ -221,22 +227,32 @@ class Dialer:
             self.give_back()
 
     def _may_dial(self) -> bool:
-        return self.wanted is Wanted.RUNNING and not self._node.held_reason
+        return self.wanted is Wanted.RUNNING and not self._node.held_reason and self.life.room(self.active)
+
+    def _at_rest(self) -> tuple[Phase, str]:
+        return Phase(self.wanted.value), waits_for(self.life.stage)
 
     async def _step(self) -> None:
         self._wake.clear()
         now = self._node.clock.monotonic()
         if self.wanted is not Wanted.RUNNING:
             self.give_back()
-            self._enter(Phase(self.wanted.value), "")
+            self._enter(*self._at_rest())
             await self._sleep(LONGEST_WAIT_S)
         elif self._node.held_reason:
             self._enter(Phase.HELD, self._node.held_reason)
             await self._sleep(LONGEST_WAIT_S)
         elif not self._ready and not await self._load_prompts():
             await self._sleep(LONGEST_WAIT_S)
+        elif why := await self.life.waits(self.active):
+            self._enter(Phase.RUNNING if self.active else Phase.WAITING, why)
+            await self._sleep(LONGEST_WAIT_S)
         elif not self.hopper and not await self._fill():
-            await self._sleep(self._nothing_due())
+            idle_s = self._nothing_due()
+            await self.life.follow(self.phase)
+            await self._sleep(idle_s)
+        elif self.life.stage is Stage.FINISHED:
+            await self.life.go_on()
         elif self.gate is not None:
             await self._pace(self.gate)
         elif (wait := self._quota.wait(now)) is None or wait > 0:

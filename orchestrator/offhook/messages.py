@@ -16,6 +16,7 @@ from offhook.agent_messages import AgentCall, AgentChanged, CampaignMode, Pacing
 from offhook.caps import Protection
 from offhook.disposition import Disposition
 from offhook.filters import FilterError, filter_of
+from offhook.life import Stage
 from offhook.line_messages import InboundRefused as InboundRefused
 from offhook.line_messages import TrunkState as TrunkState
 from offhook.mix import ListMix
@@ -185,6 +186,7 @@ class CampaignSpec(Asked):
     lines_per_agent: float = Field(1.0, gt=0, le=10, description="Lines dialled for each agent, decimals allowed, in mode ratio.")
     calls_per_second: float = Field(20.0, gt=0, le=500, description="Most call attempts a second of this campaign.")
     priority: int = Field(5, ge=0, le=9, description="9 goes first when lines are short.")
+    share: float = Field(1.0, gt=0, le=10_000, description="Weight by which campaigns of one priority share lines that are short (D25).")
     windows: CallingWindows = Field(default_factory=CallingWindows)
     retry: RetryPlan = Field(default_factory=RetryPlan)
     protection: Protection = Field(default_factory=Protection)
@@ -242,6 +244,7 @@ class CampaignUpdate(Asked):
     lines_per_agent: float | None = Field(None, gt=0, le=10)
     calls_per_second: float | None = Field(None, gt=0, le=500)
     priority: int | None = Field(None, ge=0, le=9)
+    share: float | None = Field(None, gt=0, le=10_000)
     windows: CallingWindows | None = None
     retry: RetryPlan | None = None
     protection: Protection | None = None
@@ -282,6 +285,7 @@ class CampaignState(Told):
     title: str = ""
     wanted: Wanted
     phase: Phase
+    stage: Stage = Field(Stage.DRAFT, description="Where it is in its life, see docs/campaigns.md.")
     reason: str = Field("", description="Why it is waiting or held, in words.")
     leads: int = Field(0, description="Leads imported.")
     open: int = Field(0, description="Leads still to be called, calls in progress included.")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from types import TracebackType
 from typing import Any, Self
 
@@ -34,6 +34,7 @@ from offhook.grid import LETTERS
 from offhook.headset import Headset
 from offhook.health import judge
 from offhook.inbound import Inbound
+from offhook.life_desk import none_such
 from offhook.line import NodeLine
 from offhook.linecare import LINE_ERRORS, LineCare
 from offhook.messages import (
@@ -168,7 +169,7 @@ class Node(Desk):
 
     async def _open(self) -> None:
         self.store.on_status = self._store_status
-        self.store.rules = calling_rules(self.settings.rules)
+        self.store.rules, self.store.approval = calling_rules(self.settings.rules), self.settings.approval
         await recover(self.store, self.name, self.clock)
         self.driver = self._given_driver or open_driver(self.settings.driver)
         self.pool = ChannelPool(self.driver.channels, self.driver.channels_per_span, self.settings.limits.channels)
@@ -198,7 +199,7 @@ class Node(Desk):
         self._services.append(self._tasks.create_task(self._follow_wishes(), name="wishes"))
         if not self.clock.virtual:  # in virtual time nobody else writes
             self._services.append(self._tasks.create_task(self.stops.run(), name="suppressions"))
-        await self._refresh()
+        await self.refresh()
         folder = self.settings.node.data_dir / "feeds"
         for feed in open_feeds(self.settings.feeds, self, self.store, self.clock, folder, lambda text: self.alarm("feed", text)):
             self._services.append(self._tasks.create_task(feed.run(), name=f"feed[{feed.settings.name}]"))
@@ -270,11 +271,15 @@ class Node(Desk):
                 log.warning("node: %s", error)
                 continue
             if found != {name: dialer.revision for name, dialer in self._dialers.items()}:
-                await self._refresh()
+                await self.refresh()
 
-    async def _refresh(self) -> None:
+    async def refresh(self, names: Collection[str] | None = None) -> None:
+        """Take over what was changed in the database: of the campaigns named, or of all."""
         async with self._refreshing:
-            for stored in await self.store.campaigns():
+            if names is None:
+                known = {name: dialer.revision for name, dialer in self._dialers.items()}
+                names = [name for name, revision in (await self.store.revisions()).items() if known.get(name) != revision]
+            for stored in await self.store.campaigns(names) if names else ():
                 dialer = self._dialers.get(stored.spec.name)
                 if dialer is not None and dialer.revision == stored.revision:
                     continue
@@ -286,7 +291,7 @@ class Node(Desk):
                     dialer.update(stored, counts)
 
     async def _changed(self, name: str) -> CampaignState:
-        await self._refresh()
+        await self.refresh([name])
         return await self.campaign(name)
 
     async def campaigns(self) -> list[CampaignState]:
@@ -300,8 +305,7 @@ class Node(Desk):
     def dialer(self, name: str) -> Dialer:
         """The dial loop of a campaign. CampaignError when there is no such campaign."""
         if name not in self._dialers:
-            known = ", ".join(sorted(self._dialers))
-            raise CampaignError(f"no campaign '{name}'; there {'are ' + known if known else 'is none yet'}")
+            raise CampaignError(none_such(name, self._dialers))
         return self._dialers[name]
 
     def staffed(self) -> list[Dialer]:

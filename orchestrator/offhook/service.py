@@ -23,6 +23,7 @@ from offhook.contacts.model import (
 )
 from offhook.contacts.policy import ContactPolicy
 from offhook.labels import Label, NewLabel
+from offhook.life_messages import CampaignLife, Summary, TrialPlan
 from offhook.messages import (
     CallRecord,
     CampaignSpec,
@@ -143,17 +144,32 @@ class Service(Persons, Protocol):
         *mapping* names the list's columns: ``{"number": "联系电话", "name": "客户"}``; none finds them by their usual names.
         """
 
-    async def start_campaign(self, name: str) -> CampaignState:
+    async def approve_campaign(self, name: str, by: str, note: str = "", digest: str = "") -> CampaignState:
+        """Approve the plan and the lists as they stand."""
+
+    async def trial_campaign(self, name: str, plan: TrialPlan, by: str = "", why: str = "") -> CampaignState:
+        """Dial the first calls, then stop with a report."""
+
+    async def start_campaign(self, name: str, by: str = "", why: str = "") -> CampaignState:
         """Want it running."""
 
-    async def pause_campaign(self, name: str) -> CampaignState:
+    async def pause_campaign(self, name: str, by: str = "", why: str = "") -> CampaignState:
         """Dial no more; calls in progress go on."""
 
-    async def resume_campaign(self, name: str) -> CampaignState:
-        """Dial again. CampaignError unless paused."""
+    async def resume_campaign(self, name: str, by: str = "", why: str = "") -> CampaignState:
+        """Dial again. CampaignError unless it is paused or its trial is over."""
 
-    async def stop_campaign(self, name: str) -> CampaignState:
+    async def stop_campaign(self, name: str, by: str = "", why: str = "") -> CampaignState:
         """Dial no more and hang up what has not been answered yet."""
+
+    async def summarise_campaign(self, name: str, by: str = "", why: str = "") -> Summary:
+        """Close a campaign and keep its sums."""
+
+    async def campaign_summary(self, name: str) -> Summary:
+        """The sums of a campaign, kept or as they stand."""
+
+    async def campaign_life(self, name: str) -> CampaignLife:
+        """Its journal, who approved it, and what may come next."""
 
     async def campaigns(self) -> list[CampaignState]:
         """All campaigns, by name."""

@@ -20,6 +20,7 @@ from offhook.cli import (
     doctor,
     evidence,
     labels,
+    life,
     replay,
     route,
     rules,
@@ -44,6 +45,8 @@ app = typer.Typer(
 app.command()(run.run)
 app.command()(demo.demo)
 campaign.app.command()(templates.new)
+for command in life.COMMANDS:
+    campaign.app.command()(command)
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(templates.app, name="template")
 app.add_typer(contacts.lists, name="list")

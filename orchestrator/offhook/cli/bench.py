@@ -359,6 +359,7 @@ async def _calls(folder: Path, count: int, durable: bool) -> dict[str, Any]:
             "control": {"mode": "off"},
             "driver": {"name": "simulator", "audio": False, "realtime": False, "spans": 32},
             "limits": {"calls_per_second": 1000},
+            "approval": {"numbers": 0},
         }
     )
     everybody = Scenario.builtin("cn")

@@ -195,34 +195,6 @@ def _print_report(report: ImportReport) -> None:
         print(f"all of them: {report.rejects_file}")
 
 
-@app.command()
-def start(name: NameArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Want it dialled; a running node begins within a second."""
-    want_json(as_json)
-    _show_state(at_desk(config, lambda desk: desk.start_campaign(name)), as_json)
-
-
-@app.command()
-def pause(name: NameArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Dial no more; calls in progress go on."""
-    want_json(as_json)
-    _show_state(at_desk(config, lambda desk: desk.pause_campaign(name)), as_json)
-
-
-@app.command()
-def resume(name: NameArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Dial again after a pause."""
-    want_json(as_json)
-    _show_state(at_desk(config, lambda desk: desk.resume_campaign(name)), as_json)
-
-
-@app.command()
-def stop(name: NameArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Dial no more and hang up what is not answered yet."""
-    want_json(as_json)
-    _show_state(at_desk(config, lambda desk: desk.stop_campaign(name)), as_json)
-
-
 @app.command("list")
 def list_campaigns(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """All campaigns."""
@@ -232,8 +204,8 @@ def list_campaigns(config: ConfigOption = None, as_json: JsonOption = False) -> 
         tell({"campaigns": [state.model_dump(mode="json") for state in states]})
     elif states:
         print_rows(
-            ("campaign", "wanted", "phase", "leads", "open", "closed", "attempts", "title"),
-            [(one.name, one.wanted, one.phase, one.leads, one.open, one.closed, one.attempts, one.title) for one in states],
+            ("campaign", "stage", "phase", "leads", "open", "closed", "attempts", "title"),
+            [(one.name, one.stage, one.phase, one.leads, one.open, one.closed, one.attempts, one.title) for one in states],
             right=("leads", "open", "closed", "attempts"),
         )
     else:
@@ -304,4 +276,4 @@ def _show_state(state: CampaignState, as_json: bool) -> None:
     if as_json:
         tell(state.model_dump(mode="json"))
     else:
-        print(f"{state.name}: wanted {state.wanted}, {state.leads} leads, {state.open} open")
+        print(f"{state.name}: {state.stage}, {state.leads} leads, {state.open} open")

@@ -147,6 +147,7 @@ def _settings(
             # fifo: where the system allows it, so that a busy machine does not make ticks late
             "core": {"plan": people.plan, "fifo": 10, **({"capture_s": 60} if keep else {})},
             "recordings": {"keep": "all" if keep else "none"},  # nobody real is heard
+            "approval": {"numbers": 0},
             "driver": {
                 "name": "simulator",
                 "scenario": str(Path(scenario).absolute()) if is_file else scenario,

@@ -15,7 +15,7 @@ from typing import Any, Protocol, Self
 
 from pydantic import BaseModel, Field, TypeAdapter, model_validator
 
-from offhook.control import agent_verbs, contact_verbs, strategy_verbs
+from offhook.control import agent_verbs, contact_verbs, life_verbs, strategy_verbs
 from offhook.errors import CampaignError, ListError
 from offhook.labels import Label, NewLabel
 from offhook.messages import (
@@ -200,22 +200,6 @@ def _spill(text: str) -> Path:
     return Path(name)
 
 
-async def _start(node: Service, which: CampaignName) -> CampaignState:
-    return await node.start_campaign(which.campaign)
-
-
-async def _pause(node: Service, which: CampaignName) -> CampaignState:
-    return await node.pause_campaign(which.campaign)
-
-
-async def _resume(node: Service, which: CampaignName) -> CampaignState:
-    return await node.resume_campaign(which.campaign)
-
-
-async def _stop(node: Service, which: CampaignName) -> CampaignState:
-    return await node.stop_campaign(which.campaign)
-
-
 async def _list(node: Service, _: NoArguments) -> list[CampaignState]:
     return await node.campaigns()
 
@@ -301,10 +285,7 @@ VERBS: dict[str, Verb] = {
             _update,
         ),
         Verb("campaign.import", "Read a list into a campaign, all good lines or none.", ImportList, ImportReport, True, _import),
-        Verb("campaign.start", "Dial.", CampaignName, CampaignState, True, _start),
-        Verb("campaign.pause", "Dial no more; calls in progress go on.", CampaignName, CampaignState, True, _pause),
-        Verb("campaign.resume", "Dial again after a pause.", CampaignName, CampaignState, True, _resume),
-        Verb("campaign.stop", "Dial no more and hang up what is not answered yet.", CampaignName, CampaignState, True, _stop),
+        *(Verb(*row) for row in life_verbs.ROWS),
         Verb("campaign.list", "All campaigns by name.", NoArguments, list[CampaignState], False, _list),
         Verb("campaign.show", "A campaign as described and as it stands.", CampaignName, CampaignShown, False, _show),
         Verb("campaign.report", "A campaign's result so far.", CampaignName, CampaignReport, False, _report),

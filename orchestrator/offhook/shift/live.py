@@ -206,6 +206,7 @@ async def play(scenario: Scenario, folder: Path, seed: int = 1, audio: bool = Fa
             "control": {"mode": "off"},
             "driver": {"name": "simulator", "realtime": False, "audio": audio},
             "limits": {"calls_per_second": 500},
+            "approval": {"numbers": 0},
             "core": {"capture_s": 0},
         }
     )

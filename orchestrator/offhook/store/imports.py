@@ -15,10 +15,11 @@ from sqlalchemy import BigInteger, Connection, bindparam, cast, delete, func, in
 from offhook.clock import Clock
 from offhook.contacts.policy import Effect
 from offhook.contacts.screen import Ask, OnList, Person, on_lists
+from offhook.life import ApprovalSettings, Order
 from offhook.lists import Row as ListRow
 from offhook.messages import CampaignSpec, ImportProblem, ImportReport
 from offhook.mix import ListMix
-from offhook.store import ledger
+from offhook.store import ledger, life
 from offhook.store import tables as t
 from offhook.store.mixing import places
 from offhook.store.tables import digits, ms
@@ -62,6 +63,7 @@ class Imports:
 
     _writer: Writer
     _clock: Clock
+    approval: ApprovalSettings
 
     if TYPE_CHECKING:
 
@@ -137,6 +139,7 @@ class Imports:
         self, import_id: int, campaign_id: int, report: ImportReport, washed: Sequence[int] = (), mix: ListMix | None = None
     ) -> int:
         """Move the staged rows but the *washed* lines into the campaign, with the report, in one transaction. Returns the leads added."""
+        now = ms(self._clock.now())
 
         def work(connection: Connection) -> int:
             for at in range(0, len(washed), STAGE_ROWS):
@@ -156,6 +159,8 @@ class Imports:
             which = t.import_report.c.id == import_id
             connection.execute(update(t.import_report).where(which).values(done=True, accepted=added, **figures))
             connection.execute(update(t.campaign).where(t.campaign.c.id == campaign_id).values(revision=t.campaign.c.revision + 1))
+            if added:
+                life.changed(connection, campaign_id, Order.IMPORT, f"{report.source}: {added} numbers", now, self.approval)
             return added
 
         return await self._writer.work(work)

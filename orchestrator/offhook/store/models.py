@@ -24,6 +24,26 @@ class CampaignRow(Base):
     revision: Mapped[int] = mapped_column(Integer)  # counts every change, imports included: a running node looks at it
     created_ms: Mapped[int] = mapped_column(BigInteger)
     updated_ms: Mapped[int] = mapped_column(BigInteger)
+    stage: Mapped[str] = mapped_column(String(16), server_default="draft")  # see offhook.life
+    trial: Mapped[dict[str, object] | None] = mapped_column(JSON(none_as_null=True))  # calls, answers, from_ms, node; while it lasts
+
+
+class LifeRow(Base):
+    """A step in the life of a campaign: who ordered what, when and why."""
+
+    __tablename__ = "campaign_life"
+    __table_args__ = (Index("ix_campaign_life", "campaign_id", "what"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id"))
+    at_ms: Mapped[int] = mapped_column(BigInteger)
+    what: Mapped[str] = mapped_column(String(16))  # the order
+    by: Mapped[str] = mapped_column(String(63))
+    why: Mapped[str] = mapped_column(String(500))
+    before: Mapped[str | None] = mapped_column(String(16))
+    after: Mapped[str] = mapped_column(String(16))
+    digest: Mapped[str] = mapped_column(String(64))  # of the plan that was approved, or that went to work
+    data: Mapped[dict[str, object] | None] = mapped_column(JSON(none_as_null=True))  # report of a trial, summary
 
 
 class LeadRow(Base):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,9 +20,10 @@ from offhook.contacts.calling_rules import CallingRules
 from offhook.disposition import Disposition
 from offhook.errors import CampaignError, StoreError
 from offhook.evidence import packed, unpacked
+from offhook.life import ApprovalSettings, Order, Stage
 from offhook.messages import CallFact, CallRecord, CampaignSpec, Wanted
 from offhook.reconcile import Books
-from offhook.store import chain, leads, ledger, outbox
+from offhook.store import chain, leads, ledger, life, outbox
 from offhook.store import tables as t
 from offhook.store.imports import Imports
 from offhook.store.leads import Due, Lead, Lost, Taken
@@ -46,6 +47,8 @@ class Stored:
     spec: CampaignSpec
     wanted: Wanted
     revision: int
+    stage: Stage = Stage.DRAFT
+    trial_ms: int | None = None  # when its trial began, while it lasts
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,7 @@ class Store(Imports):
         self.on_status: Callable[[StoreStatus, str], None] = lambda status, reason: None
         self.feeds_of: Callable[[str], Sequence[str]] = lambda campaign: ()  # feeds that get the results of a campaign
         self.rules: CallingRules | None = None  # packs of countries, beside the contact policy
+        self.approval = ApprovalSettings()
 
     @classmethod
     async def open(
@@ -273,6 +277,7 @@ class Store(Imports):
             }
             key = connection.execute(insert(_campaign).values(values)).inserted_primary_key
             assert key is not None
+            life.journal(connection, int(key[0]), now, Order.CREATE, None, Stage.DRAFT)
             return int(key[0])
 
         try:
@@ -280,26 +285,31 @@ class Store(Imports):
         except IntegrityError as error:
             raise CampaignError(f"campaign '{spec.name}' exists already; choose another name or update it") from error
 
-    async def change_campaign(self, name: str, spec: CampaignSpec | None = None, wanted: Wanted | None = None) -> None:
-        """Store what changed. CampaignError when there is no such campaign."""
-        values: dict[str, Any] = {"revision": _campaign.c.revision + 1, "updated_ms": _ms(self._clock.now())}
-        if spec is not None:
-            values["spec"] = spec.model_dump(mode="json")
-        if wanted is not None:
-            values["wanted"] = wanted.value
+    async def change_campaign(self, name: str, spec: CampaignSpec) -> None:
+        """Store another description. CampaignError when there is no such campaign."""
+        now = _ms(self._clock.now())
+        values: dict[str, Any] = {"revision": _campaign.c.revision + 1, "updated_ms": now, "spec": spec.model_dump(mode="json")}
 
-        def work(connection: Connection) -> int:
-            return connection.execute(update(_campaign).where(_campaign.c.name == name).values(values)).rowcount
+        def work(connection: Connection) -> bool:
+            row = connection.execute(select(_campaign.c.id, _campaign.c.spec).where(_campaign.c.name == name)).one_or_none()
+            if row is None:
+                return False
+            connection.execute(update(_campaign).where(_campaign.c.id == row.id).values(values))
+            if life.plan_differs(row.spec, spec):
+                life.changed(connection, row.id, Order.UPDATE, "the plan has changed", now, self.approval)
+            return True
 
         if not await self._writer.work(work):
             raise CampaignError(f"no campaign '{name}'")
 
-    async def campaigns(self) -> list[Stored]:
-        """All campaigns, by name."""
+    async def campaigns(self, names: Collection[str] | None = None) -> list[Stored]:
+        """Campaigns by name: those named, or all."""
 
         def work(connection: Connection) -> list[Stored]:
-            rows = connection.execute(select(_campaign).order_by(_campaign.c.name))
-            return [Stored(r.id, CampaignSpec.model_validate(r.spec), Wanted(r.wanted), r.revision) for r in rows]
+            query = select(_campaign).order_by(_campaign.c.name)
+            if names is not None:
+                query = query.where(t.among(connection, _campaign.c.name, names))
+            return [_stored(row) for row in connection.execute(query)]
 
         return await self._read(work)
 
@@ -472,6 +482,11 @@ class Store(Imports):
             return None if row is None else record_of(row, tuple(unpacked(line) for line in row.evidence))
 
         return await self._read(work)
+
+
+def _stored(row: Any) -> Stored:
+    trial_ms = row.trial["from_ms"] if row.trial else None
+    return Stored(row.id, CampaignSpec.model_validate(row.spec), Wanted(row.wanted), row.revision, Stage(row.stage), trial_ms)
 
 
 def record_of(row: Any, evidence: tuple[CallFact, ...] = ()) -> CallRecord:

@@ -19,6 +19,7 @@ def _table(model: type[models.Base]) -> Table:
 
 
 campaign = _table(models.CampaignRow)
+campaign_life = _table(models.LifeRow)
 lead = _table(models.LeadRow)
 journal = _table(models.JournalRow)
 call = _table(models.CallRow)
