@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from aio import in_loop
 from commands import Command, offhook_command  # noqa: F401 - a fixture
+from nodes import START
+from steered import NODE, steered
 
-from offhook.doctor import Grade, cards, punctuality, realtime
-from offhook_drivers import PriSettings
+from offhook.doctor import Grade, cards, node, punctuality, realtime
+from offhook.messages import Health, NodeState, SpanState
+from offhook_drivers import PriSettings, Simulator
 from offhook_drivers.spanstat import read_span
 
 HEAD = 'Span {n}: TE4/0/{n} "T4XXP (PCI) Card 0 Span {n}" {rest}\n'
@@ -75,6 +80,37 @@ def test_the_machine_is_measured_against_the_buffers() -> None:
     assert punctuality(32, ticks=3).grade in (Grade.GOOD, Grade.BAD)
     assert "forgive 620 ms" in punctuality(32, ticks=2).found
     assert realtime(0).grade is Grade.NOTE
+
+
+@in_loop
+async def test_alarms_and_slips_of_a_running_node_are_told(offhook: Command, tmp_path_factory: pytest.TempPathFactory) -> None:
+    short = tmp_path_factory.mktemp("d")  # leaves room for a socket's name
+    async with steered(short) as at:
+        driver = at.node.driver
+        assert isinstance(driver, Simulator)
+        config = short / "offhook.toml"
+        config.write_text(f'[node]\nname = "{NODE}"\ndata_dir = "{at.node.settings.node.data_dir}"\n', encoding="utf-8")
+
+        async def found() -> dict[str, str]:
+            ran = await asyncio.to_thread(offhook, "doctor", "--config", config, "--json")
+            return {finding["what"]: f"{finding['grade']} {finding['found']}" for finding in ran.object["findings"]}
+
+        assert (await found())[f"node {NODE}"] == "good ready"
+        driver.set_alarm(0, 8)
+        await at.until(lambda: not at.node.pool.up(0))
+        assert (await found())["line of span 0"] == "bad alarm red"
+
+
+def test_a_line_with_too_many_slips_is_bad_and_names_the_mend() -> None:
+    slipping = SpanState(span=0, up=True, alarms=("slip",), errors={"slips": 4}, lines="")
+    state = NodeState(
+        node="n", version="1", health=Health.READY, at=START, started=START, driver="pri", audio=True, channels=30, channels_in_use=0,
+        channels_peak=0, attempts=0, calls_per_second=0, spans=(slipping,),
+    )  # fmt: skip
+    findings = list(node(state))
+    assert [(f.grade, f.found) for f in findings] == [(Grade.GOOD, "ready"), (Grade.BAD, "too many timing slips: 4 so far")]
+    assert "clock from the carrier" in findings[1].mend
+    assert [f.found for f in node(None)] == ["none runs here"]
 
 
 def test_the_command_says_what_to_do(offhook: Command, tmp_path: Path) -> None:

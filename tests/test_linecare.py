@@ -77,7 +77,7 @@ def test_a_fault_that_cannot_be_is_refused_with_its_place() -> None:
         scenario('kind = "red"\nat_s = 1\nfor_s = 9\nevery_s = 5')
     with pytest.raises(ScenarioError, match=r"fault.*kind"):
         scenario('kind = "rde"\nat_s = 1\nfor_s = 9')
-    with pytest.raises(ValueError, match=r"fault.0.span is 3: the card has 0 to 1"):
+    with pytest.raises(ScenarioError, match=r"fault.1.span is 3: the card has 0 to 1"):
         Simulator(scenario('kind = "red"\nspan = 3\nat_s = 1\nfor_s = 9'), spans=2, audio=False)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .callees import CallPlan, plan_call
 from .contract import Dial, Event
 from .planned import CHANNELS_PER_SPAN, PlannedDriver, Truth
-from .scenario import Scenario
+from .scenario import Scenario, ScenarioError
 from .span_faults import SpanFaults
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ class Simulator(PlannedDriver):
     (a second hello, a key pressed after the prompt) react to the audio that we send.
 
     Raises:
-        ValueError: A value is out of range, or a fault of the scenario names a span that the card lacks.
-        ScenarioError: The scenario's tone plan is unknown.
+        ValueError: A value is out of range.
+        ScenarioError: The scenario's tone plan is unknown, or a fault of it names a span that the card lacks.
     """
 
     def __init__(
@@ -54,11 +54,14 @@ class Simulator(PlannedDriver):
         if not 0 <= capture_s <= 120:
             raise ValueError(f"capture_s is {capture_s:g}: choose 0 to 120")
         self.scenario = scenario if scenario is not None else Scenario.builtin("cn")
+        for number, fault in enumerate(self.scenario.fault, 1):
+            if fault.span >= spans:
+                raise ScenarioError(f"{self.scenario.source}: fault.{number}.span is {fault.span}: the card has 0 to {spans - 1}")
         self.seed = self.scenario.seed if seed is None else seed
         self.realtime = realtime
         self.on_fault: Callable[[int, int], None] = self.set_alarm
         """Takes the alarms of the scenario; a driver around this one puts itself here."""
-        self._faults = SpanFaults(self.scenario.fault, spans, lambda span, bits: self.on_fault(span, bits), self.set_errors)
+        self._faults = SpanFaults(self.scenario.fault, lambda span, bits: self.on_fault(span, bits), self.set_errors)
         self._attempts: dict[int, int] = {}
         self._before: dict[int, int] = {}  # the generation before: forgotten whole, for a table that turns over piece by piece grows
         channels = spans * CHANNELS_PER_SPAN

@@ -37,20 +37,13 @@ class SpanFaults:
 
     Args:
         faults: Which.
-        spans: Spans of the card.
         set_alarm: Takes a span and its alarm bits.
         set_errors: Takes a span, ticks between slips and ticks between CRC4 errors; 0 for none.
-
-    Raises:
-        ValueError: A fault names a span that the card lacks.
     """
 
     def __init__(
-        self, faults: Sequence[SpanFault], spans: int, set_alarm: Callable[[int, int], None], set_errors: Callable[[int, int, int], None]
+        self, faults: Sequence[SpanFault], set_alarm: Callable[[int, int], None], set_errors: Callable[[int, int, int], None]
     ) -> None:
-        for index, fault in enumerate(faults):
-            if fault.span >= spans:
-                raise ValueError(f"fault.{index}.span is {fault.span}: the card has 0 to {spans - 1}")
         self._faults = faults
         self._set_alarm = set_alarm
         self._set_errors = set_errors

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from offhook.config import Settings
 from offhook.errors import ConfigError
-from offhook.linecare import LINE_ERRORS
+from offhook.linecare import LINE_ERRORS, NAMES
+from offhook.messages import Health, NodeState
 from offhook.routes import Routes
 from offhook_drivers import PriError, PriSettings
 from offhook_drivers.contract import SpanErrors
@@ -160,6 +161,32 @@ def routes(settings: Settings) -> Finding:
     except ConfigError as error:
         return Finding("routes", Grade.BAD, str(error), "correct the file; offhook route NUMBER shows its effect")
     return Finding("routes", Grade.GOOD, f"{len(tables.trunk)} trunk groups, {len(tables.route)} routes")
+
+
+def node(state: NodeState | None) -> Iterator[Finding]:
+    """A running node by its own account: its health, and alarms and errors of its lines; *state* is None where none answers."""
+    if state is None:
+        yield Finding("node", Grade.GOOD, "none runs here")
+        return
+    grade = {Health.HELD: Grade.BAD, Health.DEGRADED: Grade.NOTE}.get(state.health, Grade.GOOD)
+    yield Finding(f"node {state.node}", grade, " ".join((state.health, state.reason)).strip())
+    for span in state.spans:
+        what = f"line of span {span.span}"
+        alarms = [name for name in span.alarms if name not in NAMES.values()]
+        if alarms:
+            grade = Grade.NOTE if set(alarms) <= {"yellow", "recover", "loopback"} else Grade.BAD
+            yield Finding(what, grade, f"alarm {' '.join(alarms)}", "check the cable and the far end; ask the carrier")
+        elif not span.up:
+            yield Finding(
+                what,
+                Grade.BAD,
+                "its D-channel is not in service",
+                "framing, CRC4 and timeslot 16 must agree with the exchange; ask the carrier",
+            )
+        for kind, name in NAMES.items():
+            words, mend = LINE_ERRORS[kind]
+            if name in span.alarms:
+                yield Finding(what, Grade.BAD, f"too many {words}: {span.errors.get(kind, 0)} so far", mend)
 
 
 def examine(settings: Settings, proc: Path = PROC, dev: Path = CONTROL.parent) -> list[Finding]:
