@@ -485,6 +485,15 @@ def test_predictive_keeps_the_rule_with_live_calls_and_beats_progressive() -> No
     assert found.utilisation > plain.utilisation + 0.1
 
 
+def test_d15_a_target_of_waiting_is_followed_with_live_calls() -> None:
+    """D15, D16: without it these agents would wait for some 25 s, and one call per free agent would let them wait for 65 s."""
+    shift = {"name": "live", "hours": 0.9, "lines": 60, "warmup_min": 20}
+    pacing = {"mode": "predictive", "target": "wait", "target_value": 40}
+    whole = {"shift": shift, "list": {"person": 0.3}, "agents": {"group": [{"count": 10}]}, "pacing": pacing}
+    found = play_in_virtual_time(parse(whole), audio=False)
+    assert found.agent_wait_s == pytest.approx(40, abs=8)
+
+
 def test_d28_fax_and_machines_never_reach_an_agent(tmp_path: Path) -> None:
     machine = {"kind": "machine", "ring_s": 2, "greeting": ["machine-zh-company"]}
     fax = {"kind": "fax", "ring_s": 2}

@@ -23,10 +23,10 @@ from offhook.messages import CampaignState, Phase, Wanted
 from offhook.pacing import Paced
 from offhook.prompts import Prompt
 from offhook.quota import LineQuota, Pacer
+from offhook.shared_window import SharedWindow
 from offhook.stage import OnStage
 from offhook.store import Lead
 from offhook.store.store import Counts, Stored
-from offhook.store.talks import abandonment
 
 if TYPE_CHECKING:
     from offhook.agents import Agent
@@ -80,6 +80,7 @@ class Dialer:
         self._previews: deque[Lead] = deque()  # leads to be shown to an agent when one is there
         self._skipped: list[Lead] = []
         self._going: dict[str, tuple[Lead, asyncio.Future[int | None]]] = {}  # leads whose agent waits for a line, by call
+        self._shared = SharedWindow(node, stored.id)
         self._learned: Paced | None = None  # policy of an earlier mode with agents
         self._set_gate()
 
@@ -307,8 +308,7 @@ class Dialer:
     async def _pace(self, gate: Gate) -> None:
         """One tick of the policy: decide, launch, wait for the next."""
         self._enter(Phase.RUNNING, "")
-        if not gate.seeded:
-            await self._seed(gate)
+        await self._shared.look(gate)
         monotonic = self._node.clock.monotonic
         until = monotonic() + gate.policy.tick_s
         self._serve_asked()
@@ -417,15 +417,6 @@ class Dialer:
         _, line = self._going.pop(lead.call_id)
         if not line.done():
             line.set_result(None)
-
-    async def _seed(self, gate: Gate) -> None:
-        """Tell the pacing what the rule's window holds from before."""
-        since_s = gate.rule.window_s
-        now = self._node.clock.now().timestamp()
-        from_ms = 0 if since_s is None else round((now - since_s) * 1000)
-        offset = self._node.clock.monotonic() - now
-        cells = await abandonment(self._node.store, self.id, from_ms, max(1, round((since_s or 86_400.0) * 1000 / 240)))
-        gate.seed((ms / 1000 + offset, people, abandoned, connected) for ms, people, abandoned, connected in cells)
 
     # -- leads ----------------------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ policy dials one call per free agent, which abandons nobody.
 
 from __future__ import annotations
 
+import math
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -119,6 +120,10 @@ def _exact(
     return risks
 
 
+FOLLOW = 0.03  # e-folds of the risk limit a second for a target that is missed by one e-fold
+LEAST_DAMP = 1e-9  # with so little of the limit hardly more goes out than one call per free agent
+
+
 class Predictive(Paced):
     """Launches calls while the risk of the next one stays within what the abandonment budget allows (D11, D15 to D20).
 
@@ -162,6 +167,7 @@ class Predictive(Paced):
         self.agents = AgentModel(talk_s, wrap_s)
         self._grace_s: float | None = None
         self._damp = 1.0  # of the risk limit, to follow a target
+        self._logged_in = 0.0  # recent, as _seen
         self._seen: list[float] = [0.0, 0.0, 0.0]  # recent: agents logged in, in talk, connects
 
     def carry(self, learned: object | None) -> None:
@@ -236,6 +242,10 @@ class Predictive(Paced):
             view.reason = f"should {100 * self.answers.best_share:.0f} % answer again, the calls in flight would use up the budget"
         if limit < 0.4 * self.RISK * state.limits.rule.share / 0.03:
             view.reason = f"abandonment budget is low, {self.budget(state):.1f} calls left; " + view.reason
+        if self._damp < 0.9:
+            view.reason = (
+                f"target {self.target} {self.target_value:g} is met with {100 * self._damp:.1f} % of what the rule allows; " + view.reason
+            )
         if self.answers.people_seen < self.min_people:
             view.reason = f"cold start, {self.answers.people_seen} of {self.min_people} people seen; " + view.reason
         return max(n, safe)
@@ -269,6 +279,7 @@ class Predictive(Paced):
         if self.target not in ("contact", "wait") or self.target_value is None:
             return
         keep = 1.0 - self.tick_s / 300.0
+        self._logged_in = logged = self._logged_in * keep + counted.logged_in
         connects = sum(1 for event in state.events if event.kind == EventKind.TALK_END)
         for i, x in enumerate((counted.ready, counted.talking, connects)):
             self._seen[i] = self._seen[i] * keep + x
@@ -276,13 +287,9 @@ class Predictive(Paced):
         if ended < 3:
             return
         if self.target == "wait":
-            high = ready * self.tick_s / ended < self.target_value
+            short = (ready * self.tick_s / ended + 1e-3) / self.target_value
         else:
-            high = talking > self.target_value * max(1e-9, self._logged(counted, keep))
-        self._damp = min(1.0, max(0.01, self._damp * (1.0 - 0.01 * self.tick_s if high else 1.0 + 0.01 * self.tick_s)))
-
-    _logged_in = 0.0
-
-    def _logged(self, counted: Counted, keep: float) -> float:
-        self._logged_in = self._logged_in * keep + counted.logged_in
-        return self._logged_in
+            short = self.target_value * logged / (talking + 1e-3)
+        # In proportion to the error: a fixed step would swing around the target.
+        step = FOLLOW * self.tick_s * min(1.0, max(-1.0, math.log(short + 1e-9)))
+        self._damp = min(1.0, max(LEAST_DAMP, self._damp * math.exp(step)))

@@ -1,4 +1,4 @@
-"""What pacing asks of the database: how many people were reached and abandoned, and a day of calls and agents to play again."""
+"""What pacing asks of the database: people reached and abandoned, here and by other nodes, and a day of calls and agents to play again."""
 
 from __future__ import annotations
 
@@ -30,6 +30,53 @@ async def abandonment(store: Store, campaign_id: int, from_ms: int, cell_ms: int
         return [(int(row[0]), int(row[1]), int(row[2]), int(row[1] - row[2])) for row in connection.execute(query)]
 
     return await store.read(work)
+
+
+LONGEST_MS = 4 * 3_600_000
+"""A call of another node that took longer is not found."""
+LATE_MS = 120_000
+"""A result is looked for so long after its call has ended: clocks differ, and it may have been written late."""
+
+
+class Others:
+    """Calls of one campaign that other nodes have ended.
+
+    Args:
+        campaign_id: The campaign.
+        node: Whose calls are left out.
+    """
+
+    def __init__(self, campaign_id: int, node: str) -> None:
+        self._campaign = campaign_id
+        self._node = node
+        self._seen: dict[str, int] = {}  # when they ended, ms, by call
+        self._since_ms: int | None = None  # none: never looked
+
+    async def new(self, store: Store, now_ms: int) -> list[tuple[int, int]]:
+        """Since the last look, people handed to agents: when the call ended, ms, and 1 for an abandoned one. The first look finds none."""
+        first, since_ms = self._since_ms is None, (self._since_ms or now_ms) - LATE_MS
+        begun = f"{since_ms - LONGEST_MS:012x}"  # ids begin with the time of the reservation
+
+        def work(connection: Connection) -> list[tuple[str, int, int]]:
+            abandoned = case((t.call.c.disposition == Disposition.ABANDONED, 1), else_=0)
+            query = (
+                select(t.call.c.id, t.call.c.ended_ms, abandoned)
+                .join(t.journal, t.journal.c.call_id == t.call.c.id)
+                .where(
+                    t.call.c.id >= f"{begun[:8]}-{begun[8:]}",
+                    t.call.c.campaign_id == self._campaign,
+                    t.call.c.ended_ms >= since_ms,
+                    (t.call.c.agent != "") | (t.call.c.disposition == Disposition.ABANDONED),
+                    t.journal.c.node != self._node,
+                )
+            )
+            return [(row[0], int(row[1]), int(row[2])) for row in connection.execute(query)]
+
+        found = {call_id: (ended_ms, abandoned) for call_id, ended_ms, abandoned in await store.read(work)}
+        fresh = [one for call_id, one in found.items() if call_id not in self._seen]
+        self._seen = {call_id: ended_ms for call_id, (ended_ms, _) in found.items()}
+        self._since_ms = now_ms
+        return [] if first else sorted(fresh)
 
 
 @dataclass(frozen=True, slots=True)
