@@ -1,9 +1,11 @@
 """The next callable lead out of many: how long a dial loop waits for it, and whether memory stays flat.
 
-    python -m bench.leads [--leads 10000000] [--campaigns 50] [--asks 5000] [--mix 4]
+    python -m bench.leads [--leads 10000000] [--campaigns 50] [--asks 5000] [--mix 4] [--learn]
 
 Fills a SQLite database of a temporary folder, then asks as the dial loops do, one lead at a time and in hoppers of 200, each ask a synced
-transaction of its own. With --mix each campaign deals so many lists by weight, over its zones. Prints one JSON object; times in ms.
+transaction of its own. With --mix each campaign deals so many lists by weight, over its zones; with --learn every campaign
+orders twenty segments by what they return, and waits for the best hour of persons, one in five of whom have been called four times.
+Prints one JSON object; times in ms.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import time
 from pathlib import Path
 
 from offhook.clock import Uuid7, loop_clock
+from offhook.learning import LearnPlan
 from offhook.messages import CampaignSpec
 from offhook.mix import STEP, ListMix
 from offhook.store import Store
@@ -46,6 +49,28 @@ def fill(path: Path, leads: int, campaigns: int, mix: int) -> None:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
+def learnt(path: Path) -> None:
+    """Every lead has a segment; one in five persons answered one of four calls."""
+    now = round(time.time() * 1000)
+    with sqlite3.connect(path) as database:
+        for pragma in ("synchronous=OFF", "cache_size=-500000"):
+            database.execute(f"PRAGMA {pragma}")
+        database.execute("UPDATE lead SET segment = 'r' || (id % 20)")
+        for k in range(1, 5):
+            result = "person" if k == 2 else "no_answer"
+            database.execute(
+                "INSERT INTO ledger SELECT CAST(substr(e164, 2) AS INTEGER), ? - ? - id % 43200000, campaign_id,"
+                " CAST(substr(e164, 2) AS INTEGER), 'service', '', ? FROM lead WHERE id % 5 = 0",
+                (now, k * 86_400_000, result),
+            )
+            database.commit()
+        for segment in range(20):
+            rows = [(c, f"r{segment}", hour, 1000, 400, 200 + segment, 10 * segment, 0, 0) for c in range(1, 51) for hour in range(9, 21)]
+            database.executemany("INSERT INTO rate VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        database.commit()
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def quantiles(took: list[float]) -> dict[str, float]:
     """In ms."""
     took = sorted(took)
@@ -57,16 +82,19 @@ def resident_mib() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() >> 20
 
 
-async def run(leads: int, campaigns: int, asks: int, mix: int) -> dict[str, object]:
+async def run(leads: int, campaigns: int, asks: int, mix: int, learn: bool) -> dict[str, object]:
     """Fill, then ask."""
     with tempfile.TemporaryDirectory(prefix="offhook-bench-") as folder:
         path = Path(folder) / "offhook.db"
         store = await Store.open(f"sqlite+aiosqlite:///{path}", loop_clock(), spool=Path(folder) / "spool")
-        specs = [CampaignSpec(name=f"c{n}", mix=ListMix() if mix else None) for n in range(campaigns)]
+        plan = LearnPlan(best_hour=learn, segment="region" if learn else "", order=learn)
+        specs = [CampaignSpec(name=f"c{n}", mix=ListMix() if mix else None, learn=plan) for n in range(campaigns)]
         for spec in specs:
             await store.create_campaign(spec)
         began = time.perf_counter()
         await asyncio.to_thread(fill, path, leads, campaigns, mix)
+        if learn:
+            await asyncio.to_thread(learnt, path)
         filled_s = time.perf_counter() - began
         rng = random.Random(2)
         make_id = Uuid7(loop_clock())
@@ -97,6 +125,7 @@ async def run(leads: int, campaigns: int, asks: int, mix: int) -> dict[str, obje
             "campaigns": campaigns,
             "asks": asks,
             "mixed_lists": mix,
+            "learning": learn,
             "zones_due_ms": quantiles(look),
             "next_lead_ms": quantiles(one),
             "next_lead_processor_ms": quantiles(worked),
@@ -117,8 +146,9 @@ def main() -> int:
     parser.add_argument("--campaigns", type=int, default=50)
     parser.add_argument("--asks", type=int, default=5000)
     parser.add_argument("--mix", type=int, default=0, help="lists mixed in each campaign; 0: none")
+    parser.add_argument("--learn", action="store_true", help="segments in order and best hours")
     given = parser.parse_args()
-    print(json.dumps(asyncio.run(run(given.leads, given.campaigns, given.asks, given.mix))))
+    print(json.dumps(asyncio.run(run(given.leads, given.campaigns, given.asks, given.mix, given.learn))))
     return 0
 
 

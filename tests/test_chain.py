@@ -12,6 +12,7 @@ from sqlalchemy import text
 from test_store import database, filled, keep, open_store
 
 from offhook.store import chain
+from offhook.store import tables as t
 from offhook.store.chain import Checked
 
 
@@ -80,7 +81,7 @@ async def test_whoever_removes_both_the_call_and_its_entry_leaves_a_gap(tmp_path
 @in_loop
 async def test_a_call_that_was_slipped_in_is_named(tmp_path: Path, database_url: str) -> None:
     ids = await calls(tmp_path, database_url)
-    columns = ", ".join(column.name for column in chain.t.call.c if column.name != "id")
+    columns = ", ".join(column.name for column in t.call.c if column.name != "id")
     found = checked(database_url, f"INSERT INTO call (id, {columns}) SELECT '{ids[0][:-1]}9', {columns} FROM call WHERE id = '{ids[0]}'")
     assert said(found) == [f"call {ids[0][:-1]}9 is stored, and was never linked: it was slipped in, or its entry removed"]
 

@@ -60,6 +60,9 @@ class PacingPlan(Asked):
     )
     typed_numbers: bool = Field(False, description="Agents may dial numbers that they type in (D07).")
     wrap_limit_s: float | None = Field(None, ge=0, le=3600, description="Longest wrap-up, s; null ends it when the agent says ready.")
+    promise_wait_s: float = Field(
+        900.0, ge=0, le=30 * 86_400, description="How long a promised call waits for the agent who promised it; then it is anyone's (D54)."
+    )
     nobody: Literal["message", "voice_mail", "hangup"] = Field(
         "message",
         description="A person for whom no agent is free in time: the abandoned message, that and then a voice mail (D26), or hang up.",
@@ -92,6 +95,7 @@ class PacingChange(Asked):
     preview: dict[str, str] | None = None
     typed_numbers: bool | None = None
     wrap_limit_s: float | None = Field(None, ge=0, le=3600)
+    promise_wait_s: float | None = Field(None, ge=0, le=30 * 86_400)
     nobody: Literal["message", "voice_mail", "hangup"] | None = None
     voice_mail_s: float | None = Field(None, ge=2, le=60)
     answer_share: float | None = Field(None, gt=0, lt=1)

@@ -20,6 +20,7 @@ from offhook.errors import CampaignError, OffhookError
 from offhook.filters import Filter, Preview, Tally
 from offhook.importing import ListDesk
 from offhook.labels import Label, NewLabel, add_label
+from offhook.learning_desk import LearningDesk
 from offhook.life import waits_for
 from offhook.life_desk import LifeDesk, none_such
 from offhook.messages import (
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 from offhook.contacts.calling_rules import calling_rules
 
 
-class Desk(ContactDesk, ListDesk, StrategyDesk, TemplateDesk, LifeDesk, VoiceMailDesk):
+class Desk(ContactDesk, ListDesk, StrategyDesk, TemplateDesk, LifeDesk, VoiceMailDesk, LearningDesk):
     """Campaigns, lists and records of one database. Make it with :func:`open_desk`."""
 
     def __init__(self, settings: Settings, store: Store, clock: Clock) -> None:
@@ -77,6 +78,7 @@ class Desk(ContactDesk, ListDesk, StrategyDesk, TemplateDesk, LifeDesk, VoiceMai
         if spec.mix != stored.spec.mix:
             await remix(self.store, stored.id, spec.mix)
         await self.store.change_campaign(name, spec=await self._with_prompts(spec))
+        await self._relearn(stored.id, stored.spec, spec)
         return await self._changed(name)
 
     async def preview_filter(self, name: str, text: str) -> Preview:

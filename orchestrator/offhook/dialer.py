@@ -456,8 +456,10 @@ class Dialer:
         open_now = [d.zones for d in due if d.first_ms <= now_ms and windows.is_open(self.spec.windows, self.zones(d.zones), now)]
         if open_now:
             wanted = min(HOPPER, max(4, round(self.spec.line_limit())))
+            here = {one.agent for one in self._node.floor.agents() if self.name in one.campaigns}
             while True:
-                taken = await self._node.store.reserve(self._node.name, self.id, open_now, wanted, self._node.new_id, self.spec)
+                given = (self._node.name, self.id, open_now, wanted, self._node.new_id, self.spec, here)
+                taken = await self._node.store.reserve(*given)
                 self.hopper.extend(taken)
                 self.closed += taken.closed  # may not be called at all
                 if self.hopper or not taken.more:

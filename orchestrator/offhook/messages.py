@@ -16,6 +16,7 @@ from offhook.agent_messages import AgentCall, AgentChanged, CampaignMode, Pacing
 from offhook.caps import Protection
 from offhook.disposition import Disposition
 from offhook.filters import FilterError, filter_of
+from offhook.learning import LearnPlan
 from offhook.life import Stage
 from offhook.line_messages import InboundRefused as InboundRefused
 from offhook.line_messages import TrunkState as TrunkState
@@ -189,6 +190,7 @@ class CampaignSpec(Asked):
     share: float = Field(1.0, gt=0, le=10_000, description="Weight by which campaigns of one priority share lines that are short (D25).")
     windows: CallingWindows = Field(default_factory=CallingWindows)
     retry: RetryPlan = Field(default_factory=RetryPlan)
+    learn: LearnPlan = Field(default_factory=LearnPlan)
     protection: Protection = Field(default_factory=Protection)
     strategies: StrategyNames = Field(default_factory=StrategyNames)
     goals: Goals = Field(default_factory=Goals)
@@ -247,6 +249,7 @@ class CampaignUpdate(Asked):
     share: float | None = Field(None, gt=0, le=10_000)
     windows: CallingWindows | None = None
     retry: RetryPlan | None = None
+    learn: LearnPlan | None = None
     protection: Protection | None = None
     strategies: StrategyNames | None = None
     goals: Goals | None = None

@@ -19,6 +19,7 @@ from offhook.contacts.model import (
     Suppressed,
     Suppression,
     TakeOff,
+    WhichPromises,
     Whom,
 )
 from offhook.contacts.policy import ContactPolicy
@@ -61,6 +62,10 @@ class Persons(Protocol):
 
     async def note(self, what: Refusal) -> None:
         """Enter a refusal, or a contact by other means, into the ledger."""
+
+    async def promises(self, which: WhichPromises) -> list[Promised]:
+        """Calls and visits that were promised, the next first."""
+        ...
 
     async def call_back(self, wanted: CallBack) -> Promised:
         """Promise somebody a call at a time."""

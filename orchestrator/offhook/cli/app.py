@@ -21,6 +21,7 @@ from offhook.cli import (
     evidence,
     labels,
     life,
+    rates,
     replay,
     route,
     rules,
@@ -45,6 +46,7 @@ app = typer.Typer(
 app.command()(run.run)
 app.command()(demo.demo)
 campaign.app.command()(templates.new)
+campaign.app.command()(rates.rates)
 for command in life.COMMANDS:
     campaign.app.command()(command)
 app.add_typer(campaign.app, name="campaign")

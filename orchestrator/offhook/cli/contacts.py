@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,9 @@ from offhook.cli.output import CommandError, print_rows, tell, want_json
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+    from offhook.contacts.model import Promised, WhichPromises
+    from offhook.desk import Desk
 
 lists = typer.Typer(help="Black, red, grey and do-not-disturb lists; they count from the next call on.", no_args_is_help=True)
 contacts = typer.Typer(help="Persons with their numbers, and what they said.", no_args_is_help=True)
@@ -228,7 +232,36 @@ def callback(
         tell(made.model_dump(mode="json"))
     else:
         by = f" by {made.agent}" if made.agent else ""
-        print(f"{made.campaign}, lead {made.lead}: {made.number} is called{by} at {made.at:%Y-%m-%d %H:%M:%S} UTC")
+        done = "called" if made.what == "call" else "visited"
+        print(f"{made.campaign}, lead {made.lead}: {made.number} is {done}{by} at {made.at:%Y-%m-%d %H:%M:%S} UTC")
+
+
+@contacts.command()
+def promises(
+    which: Annotated[
+        list[str] | None, typer.Argument(help="campaign=... agent=... open_only=false", metavar="KEY=VALUE...", show_default=False)
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Calls and visits that were promised and not kept yet, the next first."""
+    want_json(as_json)
+    from offhook.contacts.model import WhichPromises
+
+    found = at_desk(config, partial(_promises, which=checked(WhichPromises, read_pairs(which or (), WhichPromises))))
+    if as_json:
+        tell({"promises": [one.model_dump(mode="json") for one in found]})
+        return
+    columns = ("when (UTC)", "what", "number", "campaign", "agent", "decision", "decider", "note", "kept by")
+    rows = [
+        (f"{p.at:%Y-%m-%d %H:%M}", p.what, p.number, p.campaign, p.agent or "anyone", _day(p.decision), p.decider, p.note, p.kept_by)
+        for p in found
+    ]
+    print_rows(columns, rows)
+
+
+async def _promises(desk: Desk, which: WhichPromises) -> list[Promised]:
+    return await desk.promises(which)
 
 
 @policy.command("show")

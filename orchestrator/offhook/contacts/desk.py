@@ -23,6 +23,7 @@ from offhook.contacts.model import (
     Suppressed,
     Suppression,
     TakeOff,
+    WhichPromises,
     Whom,
 )
 from offhook.contacts.policy import ContactPolicy
@@ -120,6 +121,10 @@ class ContactDesk:
         """Promise somebody a call: it goes before every other lead of the campaign when its time has come."""
         now = ms(self.clock.now())
         return await self.store.work(lambda connection: promises.promise(connection, wanted, now))
+
+    async def promises(self, which: WhichPromises) -> list[Promised]:
+        """Calls and visits that were promised, the next first."""
+        return await self.store.read(lambda connection: promises.promises(connection, which))
 
     async def policy(self) -> PolicyShown:
         """The contact policy in force."""

@@ -145,24 +145,51 @@ class Refusal(Whom):
 
 
 class CallBack(Whom):
-    """Somebody was promised a call (D54, Q03)."""
+    """Somebody was promised a call, or a visit, and what was said about the decision (D54, Q03)."""
 
     campaign: str = Field(min_length=1, max_length=63, description="Campaign that makes the call.")
     at: dt.datetime = Field(description="When, with its offset; the past means now.")
     agent: str = Field("", max_length=63, description="Agent who promised it; empty: anyone.")
+    what: Literal["call", "visit"] = Field(
+        "call", description="call: it is dialled then, before all others. visit: it is kept in mind only."
+    )
+    decision: dt.datetime | None = Field(None, description="When the customer decides, with its offset.")
+    decider: str = Field("", max_length=200, description="Who decides, and how to reach that person.")
+    note: str = Field("", max_length=500)
+    call_id: str = Field("", max_length=36, description="The call in which it was promised, if it is one of ours.")
 
     @model_validator(mode="after")
     def _aware(self) -> CallBack:
-        if self.at.tzinfo is None:
-            raise ValueError("at needs an offset, e.g. 2026-12-24T10:00:00+08:00")
+        for name in ("at", "decision"):
+            when = getattr(self, name)
+            if when is not None and when.tzinfo is None:
+                raise ValueError(f"{name} needs an offset, e.g. 2026-12-24T10:00:00+08:00")
         return self
 
 
 class Promised(Told):
     """A promise as stored."""
 
+    id: int
     lead: int
     campaign: str
     number: str
+    what: str
     at: dt.datetime
     agent: str
+    decision: dt.datetime | None = None
+    decider: str = ""
+    note: str = ""
+    made: dt.datetime
+    call_id: str = Field("", description="The call in which it was promised.")
+    kept: dt.datetime | None = Field(None, description="When it was kept, by a call that was made.")
+    kept_by: str = Field("", description="The call that kept it.")
+
+
+class WhichPromises(Asked):
+    """Promises that are asked for."""
+
+    campaign: str = Field("", max_length=63, description="Of one campaign; empty: all.")
+    agent: str = Field("", max_length=63, description="Of one agent; empty: all.")
+    open_only: bool = Field(True, description="Those that were not kept yet.")
+    limit: int = Field(1000, ge=1, le=10_000)

@@ -7,16 +7,21 @@ told; the strictest effect wins. A check that has nothing to say says nothing, s
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from offhook import windows
 from offhook.contacts.policy import ContactCap, ContactPolicy, ContactRest, Effect
 from offhook.filters import Filter
 
+if TYPE_CHECKING:
+    from offhook.messages import CampaignSpec
+
 FILTER = "filter"
 """Rule of what a campaign's filter says; leads it closed are opened again when it changes."""
+LOOK_AGAIN_MS = 20_000
+"""How often it is looked whether the agent of a promised call is back."""
 _ORDER = (Effect.PASS, Effect.REMIND, Effect.HOLD, Effect.REFUSE)
 
 
@@ -67,6 +72,10 @@ class Ask:
     now_ms: int
     deadline_ms: int | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)  # columns of its list
+    segment: str = ""  # by which its campaign counts results
+    waited: bool = False  # was put off to the person's best hour already
+    promised_ms: int | None = None  # a call was promised for then
+    agent: str = ""  # by this agent; empty: by anyone
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +215,29 @@ def passes(filter_: Filter) -> Check:
         outcome = filter_.check(ask.attributes)
         if not outcome.passed:
             yield Finding(FILTER, Effect.REFUSE, outcome.why)
+
+    return check
+
+
+def kept_for(here: Collection[str] | None, spec: CampaignSpec | None) -> Check:
+    """A promised call is the agent's who promised it; when that agent is out for longer than the campaign waits, it is anyone's (D54).
+
+    Args:
+        here: Agents who are logged in to the campaign; None: it is not known, and the promise is left to whoever takes it.
+        spec: The campaign.
+    """
+
+    def check(policy: ContactPolicy, ask: Ask, person: Person) -> Iterable[Finding]:
+        if ask.promised_ms is None or not ask.agent or here is None or spec is None or not spec.with_agents:
+            return
+        until = ask.promised_ms + round(spec.pacing.promise_wait_s * 1000)
+        if ask.agent in here:
+            yield Finding("promise", Effect.PASS, f"by {ask.agent}, for {moment(ask.promised_ms)}")
+        elif ask.now_ms < until:
+            again = min(until, ask.now_ms + LOOK_AGAIN_MS)
+            yield Finding("promise", Effect.HOLD, f"by {ask.agent}, who is out; anyone's from {moment(until)}", again)
+        else:
+            yield Finding("promise", Effect.PASS, f"by {ask.agent}, who is out since {moment(ask.promised_ms)}: anyone's now")
 
     return check
 

@@ -128,8 +128,7 @@ def _lead(connection: Connection, row: Any, now: dt.datetime, packs: CallingRule
     spec = CampaignSpec.model_validate(row.spec)
     now_ms = t.ms(now)
     asking = ledger.asking("", row.campaign_id, now_ms, packs, spec)
-    wanted = ledger.Wanted("", row.id, row.e164, tuple(row.zones.split()), row.deadline_ms, {**row.extra, "name": row.name})
-    (checked,) = ledger.check(connection, asking, [wanted])
+    (checked,) = ledger.check(connection, asking, [ledger.wanted_of("", row)])
     rules = [_said(finding) for finding in checked.verdict.findings]
     next_ms: int | None = max(now_ms, row.due_ms, checked.verdict.until_ms or 0)
     if row.due_ms > now_ms:

@@ -19,6 +19,7 @@ from offhook.contacts.model import (
     Suppressed,
     Suppression,
     TakeOff,
+    WhichPromises,
     Whom,
 )
 from offhook.contacts.policy import ContactPolicy
@@ -71,6 +72,10 @@ async def _note(node: Persons, what: Refusal) -> Noted:
     return Noted()
 
 
+async def _promises(node: Persons, which: WhichPromises) -> list[Promised]:
+    return await node.promises(which)
+
+
 async def _call_back(node: Persons, wanted: CallBack) -> Promised:
     return await node.call_back(wanted)
 
@@ -98,6 +103,7 @@ ROWS: tuple[Row, ...] = (
     ("contact.put", "Store a contact with its numbers, or replace what is known of it.", ContactIn, Contact, True, _put),
     ("contact.show", "One contact, by number or ref.", Whom, Contact, False, _contact),
     ("contact.note", "Enter a refusal, or a contact by other means, into the ledger.", Refusal, Noted, True, _note),
+    ("contact.promises", "Calls and visits that were promised, the next first.", WhichPromises, list[Promised], False, _promises),
     ("contact.callback", "Promise somebody a call at a time, by an agent or by anyone.", CallBack, Promised, True, _call_back),
     ("list.add", "Put somebody on the black, red, grey or do-not-disturb list.", ListEntry, Listed, True, _add),
     ("list.remove", "Take somebody off a list.", TakeOff, TakenOff, True, _remove),

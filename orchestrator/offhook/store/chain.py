@@ -32,9 +32,39 @@ AT_ONCE = 500
 
 # The columns that were there when the chain began are always sealed; a later one only where it says something, so that old seals stay true.
 _FIRST = frozenset(
-    "id campaign_id lead_id number dialled attempt channel span started_ms ended_ms proceeding_ms ringing_ms answered_ms verdict_ms "
-    "duration_ms billed_ms cause location ended_by disposition rule digits meaning prompt_played_ms message_left probability evidence "
-    "agent queued_ms connected_ms talk_ms".split()
+    [
+        "id",
+        "campaign_id",
+        "lead_id",
+        "number",
+        "dialled",
+        "attempt",
+        "channel",
+        "span",
+        "started_ms",
+        "ended_ms",
+        "proceeding_ms",
+        "ringing_ms",
+        "answered_ms",
+        "verdict_ms",
+        "duration_ms",
+        "billed_ms",
+        "cause",
+        "location",
+        "ended_by",
+        "disposition",
+        "rule",
+        "digits",
+        "meaning",
+        "prompt_played_ms",
+        "message_left",
+        "probability",
+        "evidence",
+        "agent",
+        "queued_ms",
+        "connected_ms",
+        "talk_ms",
+    ]
 )
 _NUMBERS = re.compile(r"\+?[0-9]{7,}")
 _LOCK = text("SELECT pg_advisory_xact_lock(20, 8)")  # two integers: no person's lock has this form
@@ -130,16 +160,19 @@ _KNOWN = {
 }
 
 
-def seal_calls(connection: Connection, calls: Sequence[str]) -> None:
-    """Link calls that were stored in this transaction; one that is linked already, as a spool may repeat it, stays as it is."""
+def seal_calls(connection: Connection, calls: Sequence[str]) -> set[str]:
+    """Link calls that were stored in this transaction; one that is linked already, as a spool may repeat it, stays as it is.
+
+    Returns:
+        Those that are new.
+    """
     fresh = _unknown(connection, CALL, calls)
-    if not fresh:
-        return
     entries = []
     for ref, record in _records(connection, fresh).items():
         salt = secrets.token_hex(16)
         entries.append((CALL, ref, salt, open_digest(open_record(record)), sealed_digest(record, salt)))
     _append(connection, entries)
+    return set(fresh)
 
 
 def seal_files(connection: Connection, what: str, files: Mapping[str, str]) -> None:

@@ -19,7 +19,7 @@ from offhook.life import ApprovalSettings, Order
 from offhook.lists import Row as ListRow
 from offhook.messages import CampaignSpec, ImportProblem, ImportReport
 from offhook.mix import ListMix
-from offhook.store import ledger, life
+from offhook.store import ledger, life, rates
 from offhook.store import tables as t
 from offhook.store.mixing import places
 from offhook.store.tables import digits, ms
@@ -146,6 +146,7 @@ class Imports:
                 out = t.among(connection, t.staged.c.line, list(washed[at : at + STAGE_ROWS]))
                 connection.execute(delete(t.staged).where(t.staged.c.import_id == import_id, out))
             added = _move(connection, import_id, campaign_id, report.source, mix)
+            rates.assign_import(connection, campaign_id, import_id)
             problems = {p.line: p for p in report.problems}  # one a line
             if problems:
                 connection.execute(

@@ -10,8 +10,10 @@ from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 
 from offhook.contacts.policy import Effect
 from offhook.contacts.screen import FILTER
+from offhook.hours import RULE as BEST_HOUR
 from offhook.store import ledger
 from offhook.store import tables as t
+from offhook.store.preferred import preferred
 
 LOOK = 2000
 """Most leads screened in one transaction; a list of blocked persons must not hold up the others' writes."""
@@ -123,6 +125,9 @@ def take(
     promised = _promised(connection, asking, zones, limit)
     if promised:
         _reserve(connection, asking, promised, limit, make_id, taken)
+    for rows, want in preferred(connection, asking, zones, limit, lambda: len(taken)):
+        if rows:
+            _reserve(connection, asking, rows, want, make_id, taken)
     for keys in [list(zones)] if mixed and zones else [[key] for key in zones]:
         while (want := limit - len(taken)) > 0:
             rows = _candidates(connection, asking, keys, max(want, SPARE) if looked else want)
@@ -163,14 +168,11 @@ def _reserve(
 ) -> None:
     """Screen *rows* in order until *want* of them are reserved."""
     by_call = {make_id(): row for row in rows}
-    wanted = [
-        ledger.Wanted(call_id, r.id, r.e164, tuple(r.zones.split()), r.deadline_ms, {**r.extra, "name": r.name})
-        for call_id, r in by_call.items()
-    ]
+    wanted = [ledger.wanted_of(call_id, row) for call_id, row in by_call.items()]
     changes = []
     for one in ledger.reserve(connection, asking, wanted, want):
         row, verdict = by_call[one.wanted.call_id], one.verdict
-        change = {"lead": row.id, "to": "reserved", "due": row.due_ms, "why": row.reason}
+        change = {"lead": row.id, "to": "reserved", "due": row.due_ms, "hour": row.hour_ms, "why": row.reason}
         if one.reserved:
             reminders = tuple(f"{f.rule}: {f.values}" for f in verdict.findings if f.effect is Effect.REMIND)
             taken.append(
@@ -193,7 +195,8 @@ def _reserve(
             )
         elif verdict.effect is Effect.HOLD and verdict.until_ms is not None:
             taken.held += 1
-            change |= {"to": "open", "due": max(verdict.until_ms, asking.now_ms + 1), "why": verdict.why[:REASON]}
+            hour = next((f.until_ms for f in verdict.findings if f.rule == BEST_HOUR and f.effect is Effect.HOLD), row.hour_ms)
+            change |= {"to": "open", "due": max(verdict.until_ms, asking.now_ms + 1), "hour": hour, "why": verdict.why[:REASON]}
         else:
             taken.closed += 1
             change |= {"to": "closed", "why": verdict.why[:REASON]}
@@ -201,7 +204,7 @@ def _reserve(
     connection.execute(
         update(t.lead)
         .where(t.lead.c.id == bindparam("lead"))
-        .values(state=bindparam("to"), due_ms=bindparam("due"), reason=bindparam("why")),
+        .values(state=bindparam("to"), due_ms=bindparam("due"), hour_ms=bindparam("hour"), reason=bindparam("why")),
         changes,
     )
 

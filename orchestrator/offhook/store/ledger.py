@@ -8,7 +8,7 @@ is back: nobody calls the person meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -18,9 +18,11 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam,
 from offhook.caps import Protection
 from offhook.contacts.calling_rules import CallingRules
 from offhook.contacts.policy import DAY_S, ContactPolicy, Effect
-from offhook.contacts.screen import ALLOWED, CHECKS, NOBODY, Ask, Check, Entry, OnList, Person, Verdict, passes, screen
+from offhook.contacts.screen import ALLOWED, CHECKS, NOBODY, Ask, Check, Entry, OnList, Person, Verdict, kept_for, passes, screen
 from offhook.filters import Filter, filter_of
+from offhook.hours import HORIZON_S, BestHour
 from offhook.messages import CampaignSpec
+from offhook.store import rates
 from offhook.store import tables as t
 from offhook.store.tables import digits
 
@@ -39,6 +41,18 @@ class Wanted:
     zones: tuple[str, ...]
     deadline_ms: int | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)  # columns of its list
+    segment: str = ""
+    waited: bool = False  # for the person's best hour
+    promised_ms: int | None = None
+    agent: str = ""  # who promised
+
+
+def wanted_of(call_id: str, lead: Any) -> Wanted:
+    """A call to a row of ``lead``."""
+    attributes = {**lead.extra, "name": lead.name}
+    zones = tuple(lead.zones.split())
+    more = (lead.segment or "", lead.hour_ms is not None, lead.promised_ms, lead.agent)
+    return Wanted(call_id, lead.id, lead.e164, zones, lead.deadline_ms, attributes, *more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +67,22 @@ class Asking:
     rules: CallingRules | None = None  # packs of countries, beside the contact policy
     filter: Filter | None = None  # of the campaign
     protection: Protection | None = None  # the campaign's own caps and rests, beside the policy's
+    spec: CampaignSpec | None = None  # the campaign as described
+    here: Collection[str] | None = None  # agents who are logged in to it; none: it is not known
 
 
-def asking(node: str, campaign_id: int, now_ms: int, rules: CallingRules | None, spec: CampaignSpec | None) -> Asking:
+def asking(
+    node: str,
+    campaign_id: int,
+    now_ms: int,
+    rules: CallingRules | None,
+    spec: CampaignSpec | None,
+    here: Collection[str] | None = None,
+) -> Asking:
     """Who asks, for a campaign as described; without a description its calls are service calls."""
     if spec is None:
         return Asking(node, campaign_id, "", "service", now_ms, rules)
-    return Asking(node, campaign_id, spec.name, spec.kind, now_ms, rules, filter_of(spec.filter), spec.protection)
+    return Asking(node, campaign_id, spec.name, spec.kind, now_ms, rules, filter_of(spec.filter), spec.protection, spec, here)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,13 +330,14 @@ def _judge(connection: Connection, asking: Asking, wanted: Sequence[Wanted], res
         keys.setdefault(person, set()).add(number)
     if reserving:
         lock(connection, keys)
-    rules = asking.rules
-    horizon_s = rules.horizon_s if rules is not None else 0.0
-    known = known_of(connection, policy, keys, asking.now_ms, everything=rules is not None, horizon_s=horizon_s)
-    checks: tuple[Check, ...] = CHECKS if rules is None else (*CHECKS, rules)
+    rules, own = asking.rules, _own(connection, asking)
+    everything = rules is not None or bool(own)
+    horizon_s = max(rules.horizon_s if rules is not None else 0.0, HORIZON_S if own else 0.0)
+    known = known_of(connection, policy, keys, asking.now_ms, everything=everything, horizon_s=horizon_s)
+    checks: tuple[Check, ...] = (*CHECKS, kept_for(asking.here, asking.spec), *([rules] if rules is not None else []), *own)
     if asking.filter is not None:
         checks = (passes(asking.filter), *checks)
-    always = rules is not None or asking.filter is not None or bool(policy.consent)
+    always = everything or asking.filter is not None or bool(policy.consent)
     held: set[int] = set()  # reserved by an earlier call of this batch
     checked = []
     for one, person, number in zip(wanted, persons, numbers, strict=True):
@@ -322,8 +346,9 @@ def _judge(connection: Connection, asking: Asking, wanted: Sequence[Wanted], res
             facts = facts or Person()
             facts.open_since_ms = asking.now_ms
         verdict = ALLOWED
-        if always or facts is not None or one.deadline_ms is not None:
-            ask = Ask(number, one.zones, asking.kind, asking.campaign, asking.now_ms, one.deadline_ms, one.attributes)
+        if always or facts is not None or one.deadline_ms is not None or one.promised_ms is not None:
+            about = (one.attributes, one.segment, one.waited, one.promised_ms, one.agent)
+            ask = Ask(number, one.zones, asking.kind, asking.campaign, asking.now_ms, one.deadline_ms, *about)
             verdict = screen(policy, ask, facts or NOBODY, checks)
         result = Checked(one, person, verdict, version)
         checked.append(result)
@@ -332,6 +357,13 @@ def _judge(connection: Connection, asking: Asking, wanted: Sequence[Wanted], res
             if len(held) == most:
                 break
     return checked
+
+
+def _own(connection: Connection, asking: Asking) -> tuple[Check, ...]:
+    """Checks that a campaign learns."""
+    if asking.spec is None or not asking.spec.learn.best_hour:
+        return ()
+    return (BestHour(asking.spec.learn, asking.spec.windows, rates.lately(connection, asking.campaign_id, asking.now_ms)),)
 
 
 def settle(connection: Connection, results: Sequence[Mapping[str, Any]]) -> None:

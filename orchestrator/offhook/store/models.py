@@ -61,6 +61,19 @@ class LeadRow(Base):
             sqlite_where=text("promised_ms IS NOT NULL"),
             postgresql_where=text("promised_ms IS NOT NULL"),
         ),
+        Index(
+            "ix_lead_hour", "campaign_id", "hour_ms", sqlite_where=text("hour_ms IS NOT NULL"), postgresql_where=text("hour_ms IS NOT NULL")
+        ),
+        Index(
+            "ix_lead_segment",
+            "campaign_id",
+            "state",
+            "zones",
+            "segment",
+            "due_ms",
+            sqlite_where=text("segment IS NOT NULL"),
+            postgresql_where=text("segment IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
@@ -83,6 +96,8 @@ class LeadRow(Base):
     deadline_ms: Mapped[int | None] = mapped_column(BigInteger)  # not called after it (D47)
     agent: Mapped[str] = mapped_column(String(63), server_default="")  # who promised to call back; empty: anyone
     promised_ms: Mapped[int | None] = mapped_column(BigInteger)  # a call was promised for then: it goes before all others
+    hour_ms: Mapped[int | None] = mapped_column(BigInteger)  # the hour in which its person answers best begins then: it was put off to it
+    segment: Mapped[str | None] = mapped_column(String(80))  # by which its campaign counts results; null: it does not
 
 
 class JournalRow(Base):
@@ -192,6 +207,43 @@ class ChainRow(Base):
     open: Mapped[str] = mapped_column(String(64))  # SHA-256 of the record with masked numbers, or of the file
     sealed: Mapped[str] = mapped_column(String(64))  # SHA-256 of salt and record; empty for files
     link: Mapped[str] = mapped_column(String(64))
+
+
+class RateRow(Base):
+    """Results of a campaign by segment and hour of the callee's day."""
+
+    __tablename__ = "rate"
+
+    campaign_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    segment: Mapped[str] = mapped_column(String(80), primary_key=True)
+    hour: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    calls: Mapped[int] = mapped_column(BigInteger)
+    reached: Mapped[int] = mapped_column(BigInteger)
+    persons: Mapped[int] = mapped_column(BigInteger)
+    responses: Mapped[int] = mapped_column(BigInteger)
+    early: Mapped[int] = mapped_column(BigInteger)  # persons who hung up soon after the answer
+    billed_ms: Mapped[int] = mapped_column(BigInteger)
+
+
+class AppointmentRow(Base):
+    """A call or visit that was promised, and what was said about the decision."""
+
+    __tablename__ = "appointment"
+    __table_args__ = (Index("ix_appointment_lead", "lead_id"), Index("ix_appointment_at", "campaign_id", "at_ms"))
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    campaign_id: Mapped[int] = mapped_column(BigInteger)
+    lead_id: Mapped[int] = mapped_column(BigInteger)
+    what: Mapped[str] = mapped_column(String(8))  # call, visit
+    at_ms: Mapped[int] = mapped_column(BigInteger)
+    agent: Mapped[str] = mapped_column(String(63))  # who promised it; empty: anyone
+    decision_ms: Mapped[int | None] = mapped_column(BigInteger)  # when the customer decides
+    decider: Mapped[str] = mapped_column(String(200))  # how whoever decides is reached
+    note: Mapped[str] = mapped_column(String(500))
+    made_ms: Mapped[int] = mapped_column(BigInteger)
+    made_in: Mapped[str] = mapped_column(String(36))  # the call in which it was made; empty: none of ours
+    kept_ms: Mapped[int | None] = mapped_column(BigInteger)  # when it was kept
+    kept_by: Mapped[str] = mapped_column(String(36))  # the call that kept it
 
 
 class OutboxRow(Base):

@@ -23,7 +23,7 @@ from offhook.evidence import packed, unpacked
 from offhook.life import ApprovalSettings, Order, Stage
 from offhook.messages import CallFact, CallRecord, CampaignSpec, Wanted
 from offhook.reconcile import Books
-from offhook.store import chain, leads, ledger, life, outbox
+from offhook.store import chain, leads, ledger, life, outbox, promises, rates
 from offhook.store import tables as t
 from offhook.store.imports import Imports
 from offhook.store.leads import Due, Lead, Lost, Taken
@@ -74,7 +74,8 @@ def _apply(connection: Connection, rows: Mapping[str, Sequence[Row]]) -> None:
         connection.execute(
             t.upsert(connection.dialect.name, _call).on_conflict_do_nothing(index_elements=["id"]), [r["call"] for r in found]
         )  # a spool may repeat
-        chain.seal_calls(connection, [r["call"]["id"] for r in found])
+        fresh = chain.seal_calls(connection, [r["call"]["id"] for r in found])
+        rates.count(connection, list({r["call"]["id"]: r["call"] for r in found if r["call"]["id"] in fresh}.values()))
         outbox.queue(connection, found)
         connection.execute(
             update(_journal).where(_journal.c.call_id == bindparam("id")).values(result_ms=bindparam("at"), result=bindparam("what")),
@@ -91,11 +92,13 @@ def _apply(connection: Connection, rows: Mapping[str, Sequence[Row]]) -> None:
                 last=bindparam("what"),
                 reason=bindparam("why"),
                 promised_ms=None,
+                hour_ms=None,
             ),
             [{key: value for key, value in r["lead"].items() if key != "other"} for r in found],
         )
         made = [r["call"] for r in found if r["call"]["disposition"] != Disposition.NOT_DIALLED]  # the person noticed nothing
         ledger.settle(connection, [{"id": c["id"], "at": c["started_ms"], "what": c["disposition"]} for c in made])
+        promises.kept(connection, [c for c in made if c["disposition"] != Disposition.UNKNOWN])
         for lead in (r["lead"] for r in found):
             if "other" in lead:
                 next_number(connection, lead["lead"], lead["other"] == "must")
@@ -352,12 +355,14 @@ class Store(Imports):
         limit: int,
         make_id: Callable[[], str],
         spec: CampaignSpec | None = None,
+        here: Collection[str] | None = None,
     ) -> Taken:
         """Take up to *limit* leads that are due, in one of *zones*, and may be called; journal the intent to call each.
 
-        *spec* says what the calls are for, and so which lists, caps and rests hold them back; without it they are service calls.
+        *spec* says what the calls are for, and so which lists, caps and rests hold them back; without it they are service calls. *here* are
+        the agents who are logged in, for whom calls were promised.
         """
-        asking = ledger.asking(node, campaign_id, _ms(self._clock.now()), self.rules, spec)
+        asking = ledger.asking(node, campaign_id, _ms(self._clock.now()), self.rules, spec, here)
         keys, mixed = [" ".join(z) for z in zones], spec is not None and spec.mix is not None
         return await self._writer.work(lambda connection: leads.take(connection, asking, keys, limit, make_id, mixed))
 
