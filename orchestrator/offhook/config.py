@@ -290,6 +290,9 @@ def _known(model: type[BaseModel], path: tuple[str, ...]) -> list[str]:
     return list(model.model_fields)
 
 
+_DRIVERS = {get_args(one.model_fields["name"].annotation)[0]: one for one in (SimulatorSettings, ReplaySettings, PriSettings)}
+
+
 def explain(error: ValidationError, source: str, text: str, model: type[BaseModel] = Settings) -> str:
     """One line per mistake: file, line, key, what is wrong, what to write instead."""
     lines = key_lines(text)
@@ -307,6 +310,8 @@ def explain(error: ValidationError, source: str, text: str, model: type[BaseMode
             close = difflib.get_close_matches(place[-1], known, 1)
             mend = f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(known)}" if known else "remove it"
             said.append(f"{where}: unknown key '{key}': {mend}")
+        elif path == ("driver",) and mistake["type"].startswith("union_tag"):
+            said.append(f"{where}: {key}: say which driver with name = one of {', '.join(_DRIVERS)}; see docs/drivers.md")
         else:
             reason = mistake["msg"].removeprefix("Value error, ")
             given = mistake.get("input")
@@ -316,7 +321,4 @@ def explain(error: ValidationError, source: str, text: str, model: type[BaseMode
 
 
 def _driver_keys(path: tuple[str, ...]) -> list[str]:
-    for settings in (SimulatorSettings, ReplaySettings, PriSettings):
-        if len(path) > 1 and settings.model_fields["name"].default == path[1]:
-            return list(settings.model_fields)
-    return []
+    return list(_DRIVERS[path[1]].model_fields) if len(path) > 1 and path[1] in _DRIVERS else []
