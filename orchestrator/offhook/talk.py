@@ -16,7 +16,7 @@ from offhook.line import Line
 from offhook.messages import CallPhase, CallRecord, CampaignSpec
 from offhook.prompts import Prompt
 from offhook.store import Lead
-from offhook.voicemail import LEAST_MS, SILENCE_S, Recorder
+from offhook.voicemail import BEEP_MS, LEAST_MS, SILENCE_S, Recorder
 from offhook_core import Event as Sound
 from offhook_core import EventKind
 
@@ -159,7 +159,8 @@ class TalkCall(Call):
         return self._recorder
 
     def _record(self, recorder: Recorder) -> None:
-        self._timers_off("max_call")
+        longest_s = max(self.campaign.max_call_s, self.campaign.pacing.voice_mail_s + BEEP_MS / 1000 + 5)
+        self._later("max_call", longest_s, self._max_call)  # should the beep never end
         self._enter(CallPhase.RECORDING)
         self._play(recorder.beep)
 

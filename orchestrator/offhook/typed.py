@@ -35,7 +35,8 @@ async def reserve(node: Node, dialer: Dialer, agent: str, text: str, name: str =
     try:
         number = parse(text, spec.region)
     except NumberError as error:
-        raise CampaignError(f"number '{text}': {error}") from error
+        mend = f"type all of it, with + before the country code if it is not in {spec.region}"
+        raise CampaignError(f"number '{text}': {error.reason}; {mend}") from error
     zones, now = dialer.zones(number.zones), clock.now()
     if not windows.is_open(spec.windows, zones, now):
         opens = windows.next_open(spec.windows, zones, now)
