@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from offhook.errors import ConfigError
+from offhook.exports import ExportSettings
 from offhook.feeds.settings import FeedSettings
 from offhook.life import ApprovalSettings
 from offhook.recordings import RecordingSettings
@@ -195,6 +196,7 @@ class Settings(BaseSettings):
     feeds: FeedSettings = FeedSettings()
     rules: RuleSettings = RuleSettings()
     approval: ApprovalSettings = ApprovalSettings()
+    export: ExportSettings = ExportSettings()
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
 

@@ -17,7 +17,9 @@ from offhook import prompts
 from offhook.clock import Clock, in_thread, loop_clock
 from offhook.contacts.desk import ContactDesk
 from offhook.errors import CampaignError, OffhookError
+from offhook.export_desk import ExportDesk
 from offhook.filters import Filter, Preview, Tally
+from offhook.handing import HandingDesk
 from offhook.importing import ListDesk
 from offhook.labels import Label, NewLabel, add_label
 from offhook.learning_desk import LearningDesk
@@ -48,7 +50,7 @@ if TYPE_CHECKING:
 from offhook.contacts.calling_rules import calling_rules
 
 
-class Desk(ContactDesk, ListDesk, StrategyDesk, TemplateDesk, LifeDesk, VoiceMailDesk, LearningDesk):
+class Desk(ContactDesk, ListDesk, StrategyDesk, TemplateDesk, LifeDesk, HandingDesk, ExportDesk, VoiceMailDesk, LearningDesk):
     """Campaigns, lists and records of one database. Make it with :func:`open_desk`."""
 
     def __init__(self, settings: Settings, store: Store, clock: Clock) -> None:

@@ -18,6 +18,7 @@ from offhook.call import Call
 from offhook.disposition import Disposition
 from offhook.errors import PromptError, StoreError
 from offhook.gate import Gate
+from offhook.handed import Handed
 from offhook.life import Stage, waits_for
 from offhook.messages import CampaignState, Phase, Wanted
 from offhook.pacing import Paced
@@ -69,6 +70,7 @@ class Dialer:
         self.sorry: Prompt | None = None
         self.gate: Gate | None = None
         self.changed = asyncio.Event()  # pulsed: set and replaced
+        self.filling = asyncio.Lock()  # held while leads are reserved, or handed out
         self._ready = False  # prompts are loaded
         self._more_open = False
         self._dry = False  # no lead is open, and none has come back since that was found
@@ -81,6 +83,7 @@ class Dialer:
         self._skipped: list[Lead] = []
         self._going: dict[str, tuple[Lead, asyncio.Future[int | None]]] = {}  # leads whose agent waits for a line, by call
         self._shared = SharedWindow(node, stored.id)
+        self._handed = Handed(node, self)
         self._learned: Paced | None = None  # policy of an earlier mode with agents
         self._set_gate()
 
@@ -121,6 +124,7 @@ class Dialer:
         self.spec, self.wanted, self.revision = spec, stored.wanted, stored.revision
         self.life.update(stored)
         self._set_gate()
+        self._handed.changed()
         self.leads = counts.leads
         self._dry = False
         self._enter(*(Phase.RUNNING, "") if self.wanted is Wanted.RUNNING else self._at_rest())
@@ -200,6 +204,12 @@ class Dialer:
             self._node.store.drop([lead], why(lead))
             self.closed += 1
 
+    def let_go(self) -> None:
+        """Return the leads that are reserved for the next calls; those under review stay."""
+        self._node.store.release(self.hopper)
+        self.hopper.clear()
+        self._dry = False
+
     def give_back(self) -> None:
         """Return the reserved leads to the database, those under review and those whose agent waits for a line too."""
         for lead, _ in list(self._going.values()):
@@ -249,7 +259,7 @@ class Dialer:
             self._enter(Phase.RUNNING if self.active else Phase.WAITING, why)
             await self._sleep(LONGEST_WAIT_S)
         elif not self.hopper and not await self._fill():
-            idle_s = self._nothing_due()
+            idle_s = min(await self._handed.serve(), self._nothing_due())
             await self.life.follow(self.phase)
             await self._sleep(idle_s)
         elif self.life.stage is Stage.FINISHED:
@@ -311,6 +321,7 @@ class Dialer:
         await self._shared.look(gate)
         monotonic = self._node.clock.monotonic
         until = monotonic() + gate.policy.tick_s
+        await self._handed.serve()
         self._serve_asked()
         while self._previews and self.show_next():
             pass
@@ -383,7 +394,10 @@ class Dialer:
 
     def skip(self, lead: Lead) -> None:
         """An agent would not call this lead now; it comes again when the list is through."""
-        self._skipped.append(lead)
+        if lead.owner:
+            self._handed.skip(lead)
+        else:
+            self._skipped.append(lead)
         self.wake()
 
     def ask(self, agent: Agent, preview: bool) -> None:
@@ -441,7 +455,11 @@ class Dialer:
         return None if path is None else await self._node.prompts.get(path)
 
     async def _fill(self) -> bool:
-        """Reserve leads that may be called now."""
+        """Reserve leads that may be called now; not while some are being handed out."""
+        async with self.filling:
+            return await self._reserve()
+
+    async def _reserve(self) -> bool:
         if self._dry and self.active:
             return False
         now = self._node.clock.now()
@@ -466,6 +484,8 @@ class Dialer:
                     break
             if not self.hopper and (taken.closed or taken.held):
                 due = await self._node.store.due(self.id)
+        if not self.hopper:
+            self.hopper.extend(await self._handed.for_node(max(4, round(self.spec.line_limit()))))
         self.next_open = None
         if not self.hopper and due:
             opens = [
@@ -493,7 +513,7 @@ class Dialer:
         elif self.leads and self.closed >= self.leads:
             self._enter(Phase.FINISHED, "")
         elif self.leads:
-            self._enter(Phase.WAITING, "the last leads are with another node")
+            self._enter(Phase.WAITING, f"the last leads are {'handed out' if self._handed.waiting else 'with another node'}")
         else:
             self._enter(Phase.WAITING, "no leads; import a list")
         return LONGEST_WAIT_S

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Coroutine
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Self
 
@@ -31,6 +32,7 @@ from offhook.errors import CampaignError, StoreError
 from offhook.feeds.start import open_feeds
 from offhook.floor import Floor
 from offhook.grid import LETTERS
+from offhook.handed import dealing
 from offhook.headset import Headset
 from offhook.health import judge
 from offhook.inbound import Inbound
@@ -293,6 +295,9 @@ class Node(Desk):
     async def _changed(self, name: str) -> CampaignState:
         await self.refresh([name])
         return await self.campaign(name)
+
+    def _dealing(self, name: str) -> AbstractAsyncContextManager[None]:
+        return dealing(self, self.dialer(name))
 
     async def campaigns(self) -> list[CampaignState]:
         """All campaigns, by name."""

@@ -11,6 +11,7 @@ from offhook import __version__
 from offhook.amd.cli import app as amd
 from offhook.announce.cli import app as announce
 from offhook.cli import (
+    allot,
     analyze,
     bench,
     campaign,
@@ -19,6 +20,7 @@ from offhook.cli import (
     demo,
     doctor,
     evidence,
+    handing,
     labels,
     life,
     rates,
@@ -51,6 +53,13 @@ for command in life.COMMANDS:
     campaign.app.command()(command)
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(templates.app, name="template")
+contacts.lists.command("hand-out")(handing.hand_out)
+contacts.lists.command("take-back")(handing.take_back)
+contacts.lists.command("re-assign")(handing.re_assign)
+contacts.lists.command()(handing.handed)
+contacts.lists.command()(allot.allot)
+contacts.lists.command()(allot.exports)
+app.command()(handing.team)
 app.add_typer(contacts.lists, name="list")
 app.add_typer(contacts.contacts, name="contact")
 app.add_typer(contacts.policy, name="policy")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from offhook.contacts.model import Promised, WhichPromises
     from offhook.desk import Desk
 
-lists = typer.Typer(help="Black, red, grey and do-not-disturb lists; they count from the next call on.", no_args_is_help=True)
+lists = typer.Typer(help="Black, red, grey and do-not-disturb lists; and whose leads are whose.", no_args_is_help=True)
 contacts = typer.Typer(help="Persons with their numbers, and what they said.", no_args_is_help=True)
 policy = typer.Typer(help="Caps, rests and what lists mean, for all campaigns.", no_args_is_help=True)
 

@@ -7,7 +7,9 @@ import csv
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from offhook.cli.allot import user
 from offhook.cli.output import CommandError
+from offhook.exports import Sheet
 from offhook.lists import safe_cell
 from offhook.messages import CallRecord
 
@@ -18,7 +20,7 @@ COLUMNS = [name for name in CallRecord.model_fields if name != "evidence"]
 
 
 async def write_calls(desk: Desk, campaign: str, path: Path, form: str) -> int:
-    """Write all calls of a campaign, the oldest first; the file is there whole or not at all.
+    """Write all calls of a campaign, the oldest first; the file is there whole or not at all, and stands in the book of exports.
 
     Args:
         desk: Where they are.
@@ -49,6 +51,7 @@ async def write_calls(desk: Desk, campaign: str, path: Path, form: str) -> int:
             part.unlink(missing_ok=True)
     except OSError as wrong:
         raise CommandError(f"{path}: cannot be written: {wrong.strerror or wrong}; choose another file") from None
+    await desk.note_export("calls", campaign, "", Sheet(path, count, ""), user(""), whole=True)
     return count
 
 

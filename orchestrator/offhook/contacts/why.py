@@ -141,6 +141,8 @@ def _lead(connection: Connection, row: Any, now: dt.datetime, packs: CallingRule
         shut = not windows.is_open(spec.windows, zones, now)
         said = f"{'closed' if shut else 'open'} at {', '.join(f'{now.astimezone(windows.load_zone(z)):%a %H:%M} {z}' for z in zones)}"
         rules.append(RuleSaid(rule="calling windows", effect="hold" if shut else "pass", values=said, until=opens if shut else None))
+    if row.owner:
+        rules.append(RuleSaid(rule="handed out", effect="pass", values=f"only {row.owner.replace(':', ' ')} calls it"))
     if follows := named(spec):
         known = strategies.known(connection)
         rules += [RuleSaid(rule=f"{kind} strategy", effect="pass", values=in_a_line(known[kind, name])) for kind, name in follows]

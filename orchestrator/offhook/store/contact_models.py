@@ -110,6 +110,32 @@ class PolicyRow(Base):
     spec: Mapped[dict[str, object]] = mapped_column(JSON)
 
 
+class TeamRow(Base):
+    """An agent in a team."""
+
+    __tablename__ = "team"
+
+    name: Mapped[str] = mapped_column(String(63), primary_key=True)
+    agent: Mapped[str] = mapped_column(String(63), primary_key=True)
+
+
+class ExportRow(Base):
+    """A file of leads or calls that somebody took out of the database."""
+
+    __tablename__ = "export_log"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    at_ms: Mapped[int] = mapped_column(BigInteger)
+    by: Mapped[str] = mapped_column(String(63))
+    what: Mapped[str] = mapped_column(String(16))  # allotment, calls
+    campaign: Mapped[str] = mapped_column(String(63))
+    owner: Mapped[str] = mapped_column(String(80))  # whose sheet; empty: nobody's
+    file: Mapped[str] = mapped_column(String(500))
+    entries: Mapped[int] = mapped_column(Integer)
+    whole_numbers: Mapped[bool]
+    sha256: Mapped[str] = mapped_column(String(64))  # of a locked file
+
+
 class StrategyRow(Base):
     """A strategy of the owner: settings that the campaigns which follow it have in their spec too."""
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, literal, or_, select, update
 
 from offhook.contacts.policy import Effect
 from offhook.contacts.screen import FILTER
 from offhook.hours import RULE as BEST_HOUR
-from offhook.store import ledger
+from offhook.store import handing, ledger
 from offhook.store import tables as t
 from offhook.store.preferred import preferred
 
@@ -43,6 +43,7 @@ class Lead:
     reminders: tuple[str, ...] = ()  # what the checks want to be remembered: the person is on the grey list
     agent: str = ""  # who promised to call back; empty: anyone
     extra: dict[str, str] = field(default_factory=dict)  # other columns of the list
+    owner: str = ""  # who alone calls it, see offhook.handing; empty: everybody
 
 
 class Taken(list[Lead]):
@@ -191,6 +192,7 @@ def _reserve(
                     reminders,
                     row.agent,
                     dict(row.extra),
+                    row.owner,
                 )
             )
         elif verdict.effect is Effect.HOLD and verdict.until_ms is not None:
@@ -204,7 +206,7 @@ def _reserve(
     connection.execute(
         update(t.lead)
         .where(t.lead.c.id == bindparam("lead"))
-        .values(state=bindparam("to"), due_ms=bindparam("due"), hour_ms=bindparam("hour"), reason=bindparam("why")),
+        .values(state=handing.home(bindparam("to")), due_ms=bindparam("due"), hour_ms=bindparam("hour"), reason=bindparam("why")),
         changes,
     )
 
@@ -213,7 +215,7 @@ def give_back(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Leads whose number was not sent after all: *rows* hold the call's ``id`` and the ``lead``."""
     connection.execute(delete(t.journal).where(t.journal.c.call_id == bindparam("id")), [{"id": r["id"]} for r in rows])
     connection.execute(
-        update(t.lead).where(t.lead.c.id == bindparam("lead"), t.lead.c.state == "reserved").values(state="open"),
+        update(t.lead).where(t.lead.c.id == bindparam("lead"), t.lead.c.state == "reserved").values(state=handing.home(literal("open"))),
         [{"lead": r["lead"]} for r in rows],
     )
 
@@ -221,7 +223,7 @@ def give_back(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 def reopen_filtered(connection: Connection, campaign_id: int) -> int:
     """Give leads that only a filter closed another chance, because the filter has changed; how many."""
     closed = t.lead.c.campaign_id == campaign_id, t.lead.c.state == "closed", t.lead.c.reason.startswith(f"{FILTER}: ")
-    return connection.execute(update(t.lead).where(*closed).values(state="open", reason="")).rowcount
+    return connection.execute(update(t.lead).where(*closed).values(state=handing.home(literal("open")), reason="")).rowcount
 
 
 def attributes(connection: Connection, campaign_id: int, after: int, limit: int) -> list[tuple[int, dict[str, str]]]:
@@ -244,9 +246,30 @@ def recover(connection: Connection, node: str) -> list[Lost]:
     """After a crash: give back leads whose number was never sent; return those whose line was seized."""
     mine = [t.journal.c.node == node, t.journal.c.result_ms.is_(None)]
     unsent = select(t.journal.c.lead_id).where(*mine, t.journal.c.seized_ms.is_(None))
-    connection.execute(update(t.lead).where(t.lead.c.id.in_(unsent), t.lead.c.state == "reserved").values(state="open"))
+    connection.execute(
+        update(t.lead).where(t.lead.c.id.in_(unsent), t.lead.c.state == "reserved").values(state=handing.home(literal("open")))
+    )
     connection.execute(delete(t.journal).where(*mine, t.journal.c.seized_ms.is_(None)))
     rows = connection.execute(
         select(t.journal, t.lead.c.raw, t.lead.c.attempts, t.lead.c.tries).join(t.lead, t.lead.c.id == t.journal.c.lead_id).where(*mine)
     )
     return [Lost(r.call_id, r.campaign_id, r.lead_id, r.channel, r.dialled, r.seized_ms, r.raw, r.attempts, dict(r.tries)) for r in rows]
+
+
+def take_own(
+    connection: Connection,
+    asking: ledger.Asking,
+    shares: Sequence[handing.Share],
+    but: frozenset[int],
+    limit: int,
+    make_id: Callable[[], str],
+) -> Taken:
+    """As :func:`take`, of leads that were handed out: those of *shares* that are due, except the leads *but*."""
+    taken = Taken()
+    for share in shares:
+        want = limit - len(taken)
+        rows = handing.candidates(connection, asking.campaign_id, asking.now_ms, share.owner, share.zones, want + len(but)) if want else ()
+        fit = [row for row in rows if row.id not in but]
+        if fit:
+            _reserve(connection, asking, fit, want, make_id, taken)
+    return taken

@@ -24,6 +24,7 @@ from offhook.life import (
 from offhook.life_messages import Approval, LifeStep, TrialPlan, TrialReport
 from offhook.messages import CampaignSpec, Wanted
 from offhook.store import tables as t
+from offhook.store.handing import HANDED
 from offhook.store.life_report import trial_report
 from offhook.store.tables import instant
 
@@ -124,7 +125,7 @@ def _settled(connection: Connection, row: Any, wish: Wish) -> Stage:
     stage = Stage(row.stage)
     if stage is not Stage.RUNNING or wish.order is not Order.SUMMARISE:
         return stage
-    if _count(connection, row.id, "open", "reserved") or not _count(connection, row.id, "closed"):
+    if _count(connection, row.id, "open", HANDED, "reserved") or not _count(connection, row.id, "closed"):
         return stage
     journal(connection, row.id, wish.now_ms, Order.FINISH, stage, Stage.FINISHED, why="every lead is closed")
     return Stage.FINISHED

@@ -74,6 +74,16 @@ class LeadRow(Base):
             sqlite_where=text("segment IS NOT NULL"),
             postgresql_where=text("segment IS NOT NULL"),
         ),
+        Index(
+            "ix_lead_owner",
+            "campaign_id",
+            "state",
+            "owner",
+            "zones",
+            "due_ms",
+            sqlite_where=text("owner <> ''"),
+            postgresql_where=text("owner <> ''"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
@@ -87,7 +97,7 @@ class LeadRow(Base):
     zones: Mapped[str] = mapped_column(String(500))  # IANA names, blank between them, empty when not known
     name: Mapped[str] = mapped_column(String(500))
     extra: Mapped[dict[str, str]] = mapped_column(JSON)
-    state: Mapped[str] = mapped_column(String(8))  # open, reserved (a call is due or in progress), closed
+    state: Mapped[str] = mapped_column(String(8))  # open, handed (open for its owner only), reserved (a call is due or in progress), closed
     due_ms: Mapped[int] = mapped_column(BigInteger)  # not before
     attempts: Mapped[int] = mapped_column(Integer)
     tries: Mapped[dict[str, int]] = mapped_column(JSON)  # calls by disposition
@@ -98,6 +108,7 @@ class LeadRow(Base):
     promised_ms: Mapped[int | None] = mapped_column(BigInteger)  # a call was promised for then: it goes before all others
     hour_ms: Mapped[int | None] = mapped_column(BigInteger)  # the hour in which its person answers best begins then: it was put off to it
     segment: Mapped[str | None] = mapped_column(String(80))  # by which its campaign counts results; null: it does not
+    owner: Mapped[str] = mapped_column(String(80), server_default="")  # agent:anna, team:north, node:node2; empty: everybody
 
 
 class JournalRow(Base):

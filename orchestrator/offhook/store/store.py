@@ -23,7 +23,7 @@ from offhook.evidence import packed, unpacked
 from offhook.life import ApprovalSettings, Order, Stage
 from offhook.messages import CallFact, CallRecord, CampaignSpec, Wanted
 from offhook.reconcile import Books
-from offhook.store import chain, leads, ledger, life, outbox, promises, rates
+from offhook.store import chain, handing, leads, ledger, life, outbox, promises, rates
 from offhook.store import tables as t
 from offhook.store.imports import Imports
 from offhook.store.leads import Due, Lead, Lost, Taken
@@ -85,7 +85,7 @@ def _apply(connection: Connection, rows: Mapping[str, Sequence[Row]]) -> None:
             update(_lead)
             .where(_lead.c.id == bindparam("lead"))
             .values(
-                state=bindparam("to"),
+                state=handing.home(bindparam("to")),
                 due_ms=bindparam("due"),
                 attempts=bindparam("made"),
                 tries=bindparam("counts", type_=_lead.c.tries.type),

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, insert, or_, select, update
 
 from offhook.contacts.model import ListEntry, Suppressed, Suppression
 from offhook.errors import OffhookError
-from offhook.store import contacts, ledger, listed
+from offhook.store import contacts, handing, ledger, listed
 from offhook.store import tables as t
 from offhook.store.leads import REASON
 from offhook.store.tables import digits, instant, ms
@@ -149,7 +149,7 @@ def _close_leads(connection: Connection, person: int, e164: str, wanted: Suppres
         mine = mine.where(t.campaign.c.name == wanted.campaign)
     if wanted.kinds:
         mine = mine.where(func.coalesce(t.campaign.c.spec["kind"].as_string(), "service").in_(wanted.kinds))
-    which = (t.lead.c.e164.in_(numbers), t.lead.c.state == "open", t.lead.c.campaign_id.in_(mine))
+    which = (t.lead.c.e164.in_(numbers), t.lead.c.state.in_(("open", handing.HANDED)), t.lead.c.campaign_id.in_(mine))
     campaigns = select(t.lead.c.campaign_id).where(*which)
     connection.execute(update(t.campaign).where(t.campaign.c.id.in_(campaigns)).values(revision=t.campaign.c.revision + 1))
     why = f"suppressed: {wanted.category}{', ' + wanted.reason if wanted.reason else ''}"

@@ -38,6 +38,8 @@ ledger = _table(persons.LedgerRow)
 suppression = _table(persons.SuppressionRow)
 policy = _table(persons.PolicyRow)
 strategy = _table(persons.StrategyRow)
+team = _table(persons.TeamRow)
+export_log = _table(persons.ExportRow)
 
 
 def upsert(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
