@@ -287,19 +287,15 @@ static void gather(struct oh_ear *ear, int group, const uint8_t *rx, uint8_t *ro
         for (int i = 0; i < OH_FRAME_SAMPLES; i++)
             memcpy(rows + (size_t)i * OH_LANES * bytes, rx + ((size_t)i * (size_t)ear->channels + (size_t)first) * bytes,
                    (size_t)lanes * bytes);
-    } else if (bytes == 1) {
-        const uint8_t *from = rx + (size_t)first * OH_FRAME_SAMPLES;
-        uint8_t whole[OH_LANES * OH_FRAME_SAMPLES];
-        if (lanes < OH_LANES) {
-            memset(whole, idle_code(ear->law), sizeof whole);
-            from = memcpy(whole, from, (size_t)lanes * OH_FRAME_SAMPLES);
-        }
-        ear->transpose(from, OH_FRAME_SAMPLES, rows);
     } else {
-        for (int lane = 0; lane < lanes; lane++)
-            for (int i = 0; i < OH_FRAME_SAMPLES; i++)
-                memcpy(rows + ((size_t)i * OH_LANES + (size_t)lane) * bytes,
-                       rx + ((size_t)(first + lane) * OH_FRAME_SAMPLES + (size_t)i) * bytes, bytes);
+        size_t channel = OH_FRAME_SAMPLES * bytes;
+        const uint8_t *from = rx + (size_t)first * channel;
+        uint8_t whole[OH_LANES * OH_FRAME_SAMPLES * 2];
+        if (lanes < OH_LANES) {
+            memset(whole, bytes == 1 ? idle_code(ear->law) : 0, OH_LANES * channel);
+            from = memcpy(whole, from, (size_t)lanes * channel);
+        }
+        ear->transpose(from, channel, rows, (int)bytes);
     }
 }
 

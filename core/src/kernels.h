@@ -46,8 +46,8 @@ struct oh_kernel_in {
 
 typedef void oh_kernel_fn(const struct oh_kernel_in *in, struct oh_spectrum *two);
 
-/* 16 channels of 160 octets, stride octets apart, into 160 rows of 16 lanes. */
-typedef void oh_transpose_fn(const uint8_t *from, size_t stride, uint8_t *to);
+/* 16 channels of 160 samples of 1 or 2 octets, stride octets apart, into 160 rows of 16 lanes. */
+typedef void oh_transpose_fn(const uint8_t *from, size_t stride, uint8_t *to, int sample_bytes);
 
 oh_kernel_fn oh_kernel_base, oh_kernel_avx2, oh_kernel_avx512;
 oh_transpose_fn oh_transpose_base, oh_transpose_avx2, oh_transpose_avx512;

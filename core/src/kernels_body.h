@@ -516,11 +516,25 @@ INLINE octets high_halves(octets a, octets b) {
     return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
 }
 
+typedef uint16_t words __attribute__((vector_size(16)));
+
+INLINE words low_words(words a, words b) {
+    return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+}
+
+INLINE words high_words(words a, words b) {
+    return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+}
+
 INLINE void store_parts(uint8_t *to, octets a) {
     memcpy(to, &a, sizeof a);
 }
 
-/* 16 rows of one vector each: four rounds of perfect shuffles turn each square of 16 x 16 octets. */
+INLINE void store_words(uint8_t *to, words a) {
+    memcpy(to, &a, sizeof a);
+}
+
+/* 16 rows of one vector each: four rounds of perfect shuffles turn each square of 16 x 16 octets, and of 16 x 8 words. */
 #define SQUARES(name, type, low, high, put)                                                                                                \
     INLINE void name(const uint8_t *from, size_t stride, uint8_t *to) {                                                                    \
         type a[16], b[16];                                                                                                                 \
@@ -536,22 +550,33 @@ INLINE void store_parts(uint8_t *to, octets a) {
     }
 
 SQUARES(one_square, octets, low_halves, high_halves, store_parts)
+SQUARES(one_of_words, words, low_words, high_words, store_words)
 #if OH_VEC >= 8 && defined(__x86_64__)
 INLINE void store_two(uint8_t *to, __m256i a) {
     _mm_storeu_si128((__m128i *)(void *)to, _mm256_castsi256_si128(a));
     _mm_storeu_si128((__m128i *)(void *)(to + 16 * OH_LANES), _mm256_extracti128_si256(a, 1));
 }
 SQUARES(two_squares, __m256i, _mm256_unpacklo_epi8, _mm256_unpackhi_epi8, store_two)
+SQUARES(two_of_words, __m256i, _mm256_unpacklo_epi16, _mm256_unpackhi_epi16, store_two)
+#else
+#define two_squares  NULL
+#define two_of_words NULL
 #endif
 #undef SQUARES
 
-/* 16 channels of 160 octets, stride octets apart, into 160 rows of 16 lanes. */
-void OH_TRANSPOSE(const uint8_t *from, size_t stride, uint8_t *to) {
-    int at = 0;
-#if OH_VEC >= 8 && defined(__x86_64__)
-    for (; at + 32 <= OH_FRAME_SAMPLES; at += 32)
-        two_squares(from + at, stride, to + at * OH_LANES);
-#endif
-    for (; at + 16 <= OH_FRAME_SAMPLES; at += 16)
-        one_square(from + at, stride, to + at * OH_LANES);
+typedef void square(const uint8_t *from, size_t stride, uint8_t *to);
+
+INLINE void turn_all(square *one, square *two, size_t octets_each, const uint8_t *from, size_t stride, uint8_t *to) {
+    size_t at = 0;
+    for (; two && at + 32 <= octets_each; at += 32)
+        two(from + at, stride, to + at * OH_LANES);
+    for (; at + 16 <= octets_each; at += 16)
+        one(from + at, stride, to + at * OH_LANES);
+}
+
+void OH_TRANSPOSE(const uint8_t *from, size_t stride, uint8_t *to, int sample_bytes) {
+    if (sample_bytes == 1)
+        turn_all(one_square, two_squares, OH_FRAME_SAMPLES, from, stride, to);
+    else
+        turn_all(one_of_words, two_of_words, 2 * OH_FRAME_SAMPLES, from, stride, to);
 }

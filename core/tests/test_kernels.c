@@ -144,17 +144,24 @@ static void every_instruction_set_gives_the_same_events(void) {
 
 static void transposing_turns_channels_into_lanes(void) {
     uint8_t from[OH_LANES][OH_FRAME_SAMPLES], to[OH_FRAME_SAMPLES][OH_LANES];
+    int16_t wide[OH_LANES][OH_FRAME_SAMPLES], turned[OH_FRAME_SAMPLES][OH_LANES];
     for (int c = 0; c < OH_LANES; c++)
-        for (int i = 0; i < OH_FRAME_SAMPLES; i++)
+        for (int i = 0; i < OH_FRAME_SAMPLES; i++) {
             from[c][i] = (uint8_t)(c * 31 + i * 7);
+            wide[c][i] = (int16_t)(c * 2011 - i * 97);
+        }
     for (int n = 0; n < 4; n++) {
         if (oh_isa_force(names[n]))
             continue;
         memset(to, 0, sizeof to);
-        oh_transpose_chosen()(from[0], OH_FRAME_SAMPLES, to[0]);
+        memset(turned, 0, sizeof turned);
+        oh_transpose_chosen()(from[0], OH_FRAME_SAMPLES, to[0], 1);
+        oh_transpose_chosen()((const uint8_t *)wide, sizeof wide[0], (uint8_t *)turned, 2);
         for (int c = 0; c < OH_LANES; c++)
-            for (int i = 0; i < OH_FRAME_SAMPLES; i++)
+            for (int i = 0; i < OH_FRAME_SAMPLES; i++) {
                 CHECK_EQ(to[i][c], from[c][i]);
+                CHECK_EQ(turned[i][c], wide[c][i]);
+            }
     }
 }
 
