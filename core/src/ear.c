@@ -126,9 +126,10 @@ size_t oh_ear_bytes_per_channel(const struct oh_ear *ear) {
 }
 
 static void write_idle(struct oh_ear *ear, uint8_t *rows, int lane, int n) {
-    int code = idle_code(ear->law);
-    for (int i = 0; i < n; i++)
-        memset(rows + ((size_t)i * OH_LANES + (size_t)lane) * ear->sample_bytes, code, ear->sample_bytes);
+    uint8_t code = (uint8_t)idle_code(ear->law);
+    uint8_t *sample = rows + (size_t)lane * ear->sample_bytes;
+    for (int i = 0; i < n; i++, sample += OH_LANES * ear->sample_bytes)
+        sample[0] = sample[ear->sample_bytes - 1] = code;
 }
 
 static void forget_audio(struct oh_ear *ear, int channel) {
