@@ -18,9 +18,10 @@ from pydantic import ValidationError
 from offhook.channels import ChannelPool
 from offhook.clock import run_virtual
 from offhook.disposition import Disposition
-from offhook.messages import CallEnded, CampaignSpec, CampaignUpdate, NodeEvent, Phase
+from offhook.messages import CallEnded, CampaignSpec, CampaignUpdate, NodeEvent, Phase, RetryPlan
 from offhook.node import Node
 from offhook.quota import LineQuota, Pacer
+from offhook.shares import CREDIT_LINE_S, Account, Queue
 
 PERSON = {"kind": "person", "ring_s": 2, "greeting": ["person-zh-wei"], "hangs_up_after_s": 20}
 NOBODY = {"kind": "no_answer", "ring_s": 25}
@@ -299,5 +300,98 @@ def test_free_lines_are_used_at_once_d02(tmp_path: Path) -> None:
             gaps = [(b[1] - a[2]).total_seconds() for a, b in itertools.pairwise(starts) if a[0] == b[0] and b[1] and a[2]]
             assert gaps and max(gaps) <= 0.2
             await node.stop_campaign("c1")
+
+    run_virtual(main(), START)
+
+
+# -- shares -------------------------------------------------------------------------------------------------------------------------
+
+
+def test_line_time_follows_the_shares_whatever_the_lengths_of_the_calls_d25() -> None:
+    rng = random.Random(5)
+    queue: Queue[int] = Queue()
+    accounts = [Account(share) for share in (1.0, 2.0, 3.0, 4.0)]
+    length_s = (90.0, 20.0, 45.0, 8.0)
+    used = [0.0] * len(accounts)
+    for who, account in enumerate(accounts):
+        queue.put(who, 5, account)
+    ends: list[tuple[float, int, float, float]] = []
+    now = 0.0
+    for _ in range(20_000):
+        while len(ends) < 12:
+            waiter = next(queue.each())
+            charged = queue.served(waiter)
+            taken = rng.expovariate(1 / length_s[waiter.item])
+            used[waiter.item] += taken
+            ends.append((now + taken, waiter.item, charged, taken))
+            queue.put(waiter.item, 5, accounts[waiter.item])
+        first = min(ends)
+        ends.remove(first)
+        now = first[0]
+        queue.settle(accounts[first[1]], first[2], first[3])
+    for account, seconds in zip(accounts, used, strict=True):
+        assert seconds / sum(used) == pytest.approx(account.share / 10, rel=0.01)
+
+
+def test_who_was_away_gets_no_more_than_ten_minutes_of_one_line_back_d25() -> None:
+    queue: Queue[str] = Queue()
+    busy, away = Account(), Account()
+    queue.put("away", 5, away)
+    queue.served(next(queue.each()))
+    for _ in range(1000):
+        queue.put("busy", 5, busy)
+        queue.served(next(queue.each()))
+    queue.put("away", 5, away)
+    served = 0
+    while True:
+        queue.put("busy", 5, busy)
+        waiter = next(queue.each())
+        queue.served(waiter)
+        if waiter.item == "busy":
+            break
+        for left in list(busy.waiting):
+            queue.leave(left)
+        queue.put("away", 5, away)
+        served += 1
+    assert served == pytest.approx(CREDIT_LINE_S / 30, abs=2)
+
+
+def test_lines_are_shared_by_weight_and_a_share_may_change_while_they_run_d25_p21(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with Node(settings(tmp_path), driver=simulator(PERSON)) as node:
+            for at, share in enumerate((1.0, 2.0)):
+                await node.create_campaign(CampaignSpec(name=f"c{at}", share=share, calls_per_second=200, retry=RetryPlan(rules={})))
+                await node.import_list(f"c{at}", numbers_list(tmp_path, 2000, first=3000 * at))
+                await node.start_campaign(f"c{at}")
+
+            async def lines(seconds: int) -> list[float]:
+                sums = [0, 0]
+                for _ in range(seconds):
+                    await asyncio.sleep(1)
+                    for at in range(2):
+                        sums[at] += node.dialer(f"c{at}").active
+                return [one / sum(sums) for one in sums]
+
+            assert node.pool.pacer is not None and node.pool.pacer.per_second == 50
+            await asyncio.sleep(20)
+            assert (await lines(90))[1] == pytest.approx(2 / 3, abs=0.04)
+            await node.update_campaign("c0", CampaignUpdate(share=6.0))
+            await asyncio.sleep(20)
+            assert (await lines(90))[1] == pytest.approx(1 / 4, abs=0.04)
+
+    run_virtual(main(), START)
+
+
+def test_starts_that_the_node_s_rate_holds_back_go_by_priority(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with Node(settings(tmp_path, limits={"calls_per_second": 2}), driver=simulator(PERSON)) as node:
+            for at, priority in enumerate((1, 8)):
+                await node.create_campaign(CampaignSpec(name=f"c{at}", priority=priority))
+                await node.import_list(f"c{at}", numbers_list(tmp_path, 100, first=200 * at))
+                await node.start_campaign(f"c{at}")
+            await asyncio.sleep(4)
+            first, second = (node.dialer(f"c{at}") for at in range(2))
+            assert (first.active + sum(first.outcomes.values()), node.carrier.rate.per_second(node.clock.monotonic())) <= (2, 2.1)
+            assert second.active >= 4
 
     run_virtual(main(), START)

@@ -1,12 +1,13 @@
-"""B-channels handed out one by one, round robin over the spans, to whoever waits with the highest priority."""
+"""B-channels handed out one by one, round robin over the spans, to whoever waits with the highest priority and least line time."""
 
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 from collections import deque
 from collections.abc import Callable, Sequence
+
+from offhook.quota import Pacer
+from offhook.shares import Account, Queue
 
 Allowed = Callable[[], Sequence[int]]
 """Spans that a call may use at this moment, in the order in which they are tried."""
@@ -19,9 +20,10 @@ class ChannelPool:
         channels: B-channels of the card.
         per_span: B-channels of a span.
         limit: Most that may be in use at once, 0 for all.
+        pacer: Most starts a second; whoever waits with the highest priority takes the next one. None: no limit.
     """
 
-    def __init__(self, channels: int, per_span: int, limit: int = 0) -> None:
+    def __init__(self, channels: int, per_span: int, limit: int = 0, pacer: Pacer | None = None) -> None:
         self.channels = channels
         self.per_span = per_span
         self.limit = min(limit or channels, channels)
@@ -30,8 +32,10 @@ class ChannelPool:
         self._free = [deque(range(first, min(first + per_span, channels))) for first in range(0, channels, per_span)]
         self._up = [False] * len(self._free)
         self._turn = 0
-        self._order = itertools.count()
-        self._waiting: list[tuple[int, int, asyncio.Future[int | None], Allowed | None]] = []
+        self.pacer = pacer
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiting = Queue[tuple[asyncio.Future[int | None], Allowed | None]]()
+        self._charged: dict[int, tuple[Account, float, float]] = {}  # by channel: whose it is, what was charged, since when
 
     @property
     def spans(self) -> int:
@@ -72,10 +76,14 @@ class ChannelPool:
         self.peak = max(self.peak, self.in_use)
         return self._free[span].popleft()
 
-    def ask(self, priority: int, allowed: Allowed | None = None) -> asyncio.Future[int | None]:
-        """A channel when one is free. To give up waiting, set the future's result to None."""
+    def ask(self, priority: int, allowed: Allowed | None = None, account: Account | None = None) -> asyncio.Future[int | None]:
+        """A channel when one is free and the node's rate allows a start. To give up waiting, set the future's result to None.
+
+        Among equal priorities the *account* with the least line time for its share is served first; without one, it goes before them.
+        """
         future: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (-priority, next(self._order), future, allowed))
+        waiter = self._waiting.put((future, allowed), priority, account)
+        future.add_done_callback(lambda _: self._waiting.leave(waiter))  # served, or given up
         self._serve()
         return future
 
@@ -87,6 +95,9 @@ class ChannelPool:
     def withdraw(self, channel: int) -> None:
         """The channel is free but takes no calls until :meth:`restore`."""
         self.in_use -= 1
+        account, charged_s, since = self._charged.pop(channel, (None, 0.0, 0.0))
+        if account is not None:
+            self._waiting.settle(account, charged_s, asyncio.get_running_loop().time() - since)
 
     def restore(self, channel: int) -> None:
         """A withdrawn channel takes calls again."""
@@ -99,16 +110,42 @@ class ChannelPool:
 
     def _serve(self) -> None:
         passed = []  # who cannot be served now does not stand in the way of those behind
-        while self._waiting:
-            waiter = heapq.heappop(self._waiting)
-            if waiter[2].done():
+        for waiter in self._waiting.each():
+            future, allowed = waiter.item
+            if future.done():
+                self._waiting.leave(waiter)
                 continue
-            channel = self.take(waiter[3])
-            if channel is not None:
-                waiter[2].set_result(channel)
+            if self._too_early():
+                passed.append(waiter)
+                break
+            channel = self.take(allowed)
+            if channel is None:
+                passed.append(waiter)
+                if allowed is None or self.in_use >= self.limit:
+                    break  # any span would have done
                 continue
-            passed.append(waiter)
-            if waiter[3] is None or self.in_use >= self.limit:
-                break  # any span would have done
+            now = asyncio.get_running_loop().time()
+            if self.pacer is not None:
+                self.pacer.take(now)
+            charged_s = self._waiting.served(waiter)
+            future.set_result(channel)
+            if waiter.account is not None:
+                self._charged[channel] = (waiter.account, charged_s, now)
+                asyncio.get_running_loop().call_soon(self._serve)  # once it could ask again: several lines may have come free at once
+                break
         for waiter in passed:
-            heapq.heappush(self._waiting, waiter)
+            self._waiting.again(waiter)
+
+    def _too_early(self) -> bool:
+        """Is the next start not allowed yet? It is looked at again when it is."""
+        if self.pacer is None:
+            return False
+        loop = asyncio.get_running_loop()
+        delay = self.pacer.delay(loop.time())
+        if delay > 0 and self._timer is None:
+            self._timer = loop.call_later(delay, self._on_time)
+        return delay > 0
+
+    def _on_time(self) -> None:
+        self._timer = None
+        self._serve()

@@ -25,6 +25,7 @@ from offhook.pacing import Paced
 from offhook.prompts import Prompt
 from offhook.quota import LineQuota, Pacer
 from offhook.shared_window import SharedWindow
+from offhook.shares import Account
 from offhook.stage import OnStage
 from offhook.store import Lead
 from offhook.store.store import Counts, Stored
@@ -38,7 +39,7 @@ log = logging.getLogger(__name__)
 LONGEST_WAIT_S = 3600.0
 """A campaign with nothing to do looks again after so long at the latest; a new list or wish wakes it at once."""
 HOPPER = 200
-"""Most leads reserved ahead of their calls."""
+"""Most leads reserved ahead of their calls, over all campaigns at work; each may have a few."""
 
 
 class Dialer:
@@ -61,6 +62,7 @@ class Dialer:
         self.outcomes = dict(counts.outcomes)
         self.active = 0
         self.life = OnStage(node, stored)
+        self.account = Account(stored.spec.share)
         self.phase = Phase(stored.wanted.value)
         self.reason = ""
         self.next_open: dt.datetime | None = None
@@ -123,6 +125,7 @@ class Dialer:
             self.closed = counts.closed
         self.spec, self.wanted, self.revision = spec, stored.wanted, stored.revision
         self.life.update(stored)
+        self.account.share = spec.share
         self._set_gate()
         self._handed.changed()
         self.leads = counts.leads
@@ -269,7 +272,7 @@ class Dialer:
         elif (wait := self._quota.wait(now)) is None or wait > 0:
             self._enter(Phase.RUNNING, "")
             await self._sleep(LONGEST_WAIT_S if wait is None else wait)
-        elif (wait := max(self._pacer.delay(now), self._node.pacer.delay(now))) > 0:
+        elif (wait := self._pacer.delay(now)) > 0:
             self._enter(Phase.RUNNING, "")
             await asyncio.sleep(wait)
         else:
@@ -304,7 +307,6 @@ class Dialer:
             return
         monotonic = self._node.clock.monotonic()
         self._pacer.take(monotonic)
-        self._node.pacer.take(monotonic)
         self.call_began(lead.call_id)
         self._node.carrier.place(self, lead, channel)
 
@@ -345,7 +347,7 @@ class Dialer:
     async def _launch(self, until: float) -> bool:
         """Put the next lead on a line that is free by *until*; False when there is none."""
         clock = self._node.clock
-        while (wait := max(self._pacer.delay(clock.monotonic()), self._node.pacer.delay(clock.monotonic()))) > 0:  # noqa: ASYNC110
+        while (wait := self._pacer.delay(clock.monotonic())) > 0:  # noqa: ASYNC110
             await asyncio.sleep(wait)
         if not self.hopper:
             return False
@@ -473,7 +475,7 @@ class Dialer:
                 self.leads, self.closed = counts.leads, counts.closed
         open_now = [d.zones for d in due if d.first_ms <= now_ms and windows.is_open(self.spec.windows, self.zones(d.zones), now)]
         if open_now:
-            wanted = min(HOPPER, max(4, round(self.spec.line_limit())))
+            wanted = max(4, min(HOPPER // max(1, len(self._node.at_work)), round(self.spec.line_limit())))
             here = {one.agent for one in self._node.floor.agents() if self.name in one.campaigns}
             while True:
                 given = (self._node.name, self.id, open_now, wanted, self._node.new_id, self.spec, here)

@@ -110,6 +110,7 @@ class Node(Desk):
         self.new_id: Callable[[], str]
         self.pacer = Pacer(settings.limits.calls_per_second)
         self._dialers: dict[str, Dialer] = {}
+        self.at_work: set[str] = set()  # campaigns that are wanted to run
         self.carrier = Carrier(self)
         self.inbound = Inbound(self)
         self.headsets: dict[int, Headset] = {}  # agents' own telephones, by channel
@@ -174,7 +175,7 @@ class Node(Desk):
         self.store.rules, self.store.approval = calling_rules(self.settings.rules), self.settings.approval
         await recover(self.store, self.name, self.clock)
         self.driver = self._given_driver or open_driver(self.settings.driver)
-        self.pool = ChannelPool(self.driver.channels, self.driver.channels_per_span, self.settings.limits.channels)
+        self.pool = ChannelPool(self.driver.channels, self.driver.channels_per_span, self.settings.limits.channels, self.pacer)
         self.trunks = Trunks(self.settings.dial.tables(), self.settings.dial, self.pool, self.clock, self._rests)
         self.lines = LineCare(self.driver, self.pool.spans, self.clock, self._line_trouble, self._span_changed)
         media = self.driver.media
@@ -291,6 +292,7 @@ class Node(Desk):
                     self._services.append(self._tasks.create_task(dialer.run(), name=f"dial[{dialer.name}]"))
                 else:
                     dialer.update(stored, counts)
+                (self.at_work.add if dialer.wants_calls else self.at_work.discard)(dialer.name)
 
     async def _changed(self, name: str) -> CampaignState:
         await self.refresh([name])
@@ -391,7 +393,8 @@ class Node(Desk):
     def ask_line(self, priority: int, dialer: Dialer, lead: Lead) -> asyncio.Future[int | None]:
         """A channel that the lead's route allows, when one is free."""
         number = Number(lead.e164, lead.region, lead.kind, lead.zones)
-        return self.pool.ask(priority, self.trunks.allowed(number, lead.id, dialer.name, dialer.spec.caller_id))
+        allowed = self.trunks.allowed(number, lead.id, dialer.name, dialer.spec.caller_id)
+        return self.pool.ask(priority, allowed, dialer.account if priority == dialer.spec.priority else None)
 
     # -- what the line says ---------------------------------------------------------------------------------------------------------
 

@@ -60,11 +60,13 @@ class SetLimits(CampaignName):
     lines: int | None = Field(None, ge=1, le=32_768, description="Lines in use at once, mode lines.")
     agents: float | None = Field(None, ge=0, le=10_000, description="Agents at work, mode ratio.")
     lines_per_agent: float | None = Field(None, gt=0, le=10, description="Lines dialled for each agent, mode ratio.")
+    priority: int | None = Field(None, ge=0, le=9, description="9 goes first when lines are short.")
+    share: float | None = Field(None, gt=0, le=10_000, description="Weight among campaigns of one priority when lines are short.")
 
     @model_validator(mode="after")
     def _something(self) -> Self:
         if not self.model_fields_set - {"campaign"}:
-            raise ValueError("no limit is named; give calls_per_second, lines, agents or lines_per_agent")
+            raise ValueError("no limit is named; give calls_per_second, lines, agents, lines_per_agent, priority or share")
         return self
 
 
@@ -289,7 +291,14 @@ VERBS: dict[str, Verb] = {
         Verb("campaign.list", "All campaigns by name.", NoArguments, list[CampaignState], False, _list),
         Verb("campaign.show", "A campaign as described and as it stands.", CampaignName, CampaignShown, False, _show),
         Verb("campaign.report", "A campaign's result so far.", CampaignName, CampaignReport, False, _report),
-        Verb("set_limits", "Change a campaign's live limits: calls a second, lines, agents.", SetLimits, CampaignState, True, _set_limits),
+        Verb(
+            "set_limits",
+            "Change a campaign's live limits: calls a second, lines, agents, priority, share.",
+            SetLimits,
+            CampaignState,
+            True,
+            _set_limits,
+        ),
         Verb("calls", "The latest calls, newest first, without evidence.", ListCalls, list[CallRecord], False, _calls),
         Verb("call", "One call with its evidence.", OneCall, CallRecord, False, _call),
         *(Verb(*row) for row in (*agent_verbs.ROWS, *contact_verbs.ROWS, *strategy_verbs.ROWS, *handing_verbs.ROWS, *learning_verbs.ROWS)),
