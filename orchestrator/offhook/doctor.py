@@ -109,18 +109,26 @@ def daemon(driver: PriSettings) -> Finding:
         return Finding("signalling", Grade.BAD, str(error), "apt-get install libpri-dev; scripts/build release; see docs/e1.md")
 
 
-def punctuality(buffers: int, ticks: int = 50) -> Finding:
-    """How late the machine wakes a process that sleeps in 20 ms steps, against what the card's buffers forgive."""
+def punctuality(buffers: int, prefill: int, ticks: int = 50) -> Finding:
+    """How late the machine wakes a process that sleeps in 20 ms steps, against what the card's buffers forgive.
+
+    A stall up to *prefill* blocks is not heard, one up to *buffers* costs a gap in what we send, beyond that audio is lost.
+    """
     worst = 0.0
     due = time.monotonic()
     for _ in range(ticks):
         due += TICK_S
         time.sleep(max(0.0, due - time.monotonic()))
         worst = max(worst, time.monotonic() - due)
-    room = (buffers - 1) * TICK_S
-    found = f"wakes at most {worst * 1000:.1f} ms late in {ticks * TICK_S:g} s; {buffers} buffers forgive {room * 1000:.0f} ms"
+    ahead, room = prefill * TICK_S, (buffers - 1) * TICK_S
+    found = (
+        f"wakes at most {worst * 1000:.1f} ms late in {ticks * TICK_S:g} s; {prefill} blocks ahead hide {ahead * 1000:.0f} ms, "
+        f"{buffers} buffers forgive {room * 1000:.0f} ms"
+    )
     if worst > room / 2:
         return Finding("buffers", Grade.BAD, found, "use more buffers, set [core] fifo, keep other work off this machine")
+    if worst > ahead / 2:
+        return Finding("buffers", Grade.NOTE, found, "prompts may have gaps: set [core] fifo, or a higher prefill, 20 ms later each")
     return Finding("buffers", Grade.GOOD, found)
 
 
@@ -201,5 +209,6 @@ def examine(settings: Settings, proc: Path = PROC, dev: Path = CONTROL.parent) -
         mend = '[driver] name = "pri" uses them' if spans else ""
         findings.append(Finding("cards", Grade.NOTE if spans else Grade.GOOD, text, mend))
     findings += [routes(settings), realtime(settings.core.fifo), processor()]
-    findings.append(punctuality(driver.buffers if isinstance(driver, PriSettings) else 8))
+    card = driver if isinstance(driver, PriSettings) else PriSettings(name="pri")
+    findings.append(punctuality(card.buffers, card.prefill))
     return findings

@@ -24,7 +24,6 @@
 
 #define TICK_NS      20000000
 #define STALL_NS     (3 * TICK_NS) /* a clock that gives nothing for so long is none */
-#define AT_ONCE_NS   1000000       /* a block that comes so soon was there already */
 #define REOPEN_TICKS 100           /* between tries to get back a channel that was removed */
 #define REOPENS      4             /* such tries in one tick at most */
 #define STATUS_TICKS 25            /* between looks at a span's alarms */
@@ -298,6 +297,12 @@ static int next_clock(oh_dahdi *d) {
     return -1;
 }
 
+/* How many ticks wait? Less than one is the card's own time, whatever the machine's clock says; more than the buffers hold is lost. */
+static void reckon(oh_dahdi *d, int64_t now) {
+    int64_t late = now - (d->due_ns + TICK_NS);
+    d->behind = late < TICK_NS ? 0 : late / TICK_NS < d->buffers ? (int)(late / TICK_NS) : d->buffers - 1;
+}
+
 static int dahdi_wait(void *media, int timeout_ms) {
     oh_dahdi *d = media;
     const int64_t began = d->system->now_ns(d->world), until = began + (int64_t)timeout_ms * 1000000;
@@ -312,7 +317,8 @@ static int dahdi_wait(void *media, int timeout_ms) {
             now = d->system->now_ns(d->world);
             if (found < 0)
                 close_channel(d, &d->channel[d->clock]);
-            else if (found & DAHDI_EVENT)
+            reckon(d, now);
+            if (found > 0 && found & DAHDI_EVENT)
                 events(d, &d->channel[d->clock]); /* while one waits, nothing can be read */
             if (found > 0 && found & DAHDI_BLOCK)
                 break;
@@ -331,9 +337,8 @@ static int dahdi_wait(void *media, int timeout_ms) {
     if (now - d->last_ns > 2 * TICK_NS)
         add(&d->late, 1);
     d->last_ns = now;
-    bool had_to_wait = now - began >= AT_ONCE_NS;
-    d->due_ns = had_to_wait || d->due_ns + TICK_NS > now ? now : d->due_ns + TICK_NS;
-    d->behind = (int)((now - d->due_ns) / TICK_NS);
+    reckon(d, now);
+    d->due_ns = now - d->behind * TICK_NS;
     return 1;
 }
 

@@ -31,7 +31,8 @@ static struct kernel {
     struct line line[CHANNELS];
     int alarm[SPANS]; /* DAHDI's bits; anything stops the data */
     int64_t now;
-    int refuse; /* channel number that SPECIFY refuses with EBUSY */
+    int64_t stall; /* ns that the next poll sleeps longer than it should: the machine stands still while the thread waits */
+    int refuse;    /* channel number that SPECIFY refuses with EBUSY */
     int law;
 } kernel;
 
@@ -174,8 +175,9 @@ static int k_poll(void *world, int fd, int timeout_ms) {
         int found = (l->rx ? DAHDI_BLOCK : 0) | (l->event_count ? DAHDI_EVENT : 0);
         if (found || kernel.now >= until)
             return found;
-        int64_t next = (kernel.now / TICK + 1) * TICK;
-        pass(next < until ? next : until);
+        int64_t next = (kernel.now / TICK + 1) * TICK + kernel.stall;
+        pass(next < until || kernel.stall ? next : until);
+        kernel.stall = 0;
     }
 }
 
@@ -303,11 +305,14 @@ static void a_long_stall_is_told_as_overrun_and_underrun_and_mended(void) {
     end();
 }
 
-static void a_stall_that_outlasts_the_prefill_loses_nothing_of_what_is_sent(void) {
+static void outlast_the_prefill(bool in_wait) {
     open_card();
     for (int n = 0; n < 10; n++)
         tick();
-    pass(kernel.now + 6LL * TICK); /* more than is sent ahead, less than the buffers hold */
+    if (in_wait)
+        kernel.stall = 5LL * TICK;
+    else
+        pass(kernel.now + 6LL * TICK); /* more than is sent ahead, less than the buffers hold */
     for (uint64_t n = 10; n < 40; n++) {
         CHECK(tick() == n);
         CHECK(valid[7] == OH_VALID_GOOD && audio[7 * OH_FRAME_SAMPLES] == (uint8_t)n);
@@ -329,6 +334,26 @@ static void a_stall_that_outlasts_the_prefill_loses_nothing_of_what_is_sent(void
         CHECK(ops->tx(card, audio) == 0);
     }
     CHECK(l->tx >= PREFILL - 1 && l->tx <= PREFILL + 1);
+    end();
+}
+
+static void a_stall_that_outlasts_the_prefill_loses_nothing_of_what_is_sent(void) {
+    outlast_the_prefill(false);
+    outlast_the_prefill(true);
+}
+
+static void a_stall_that_outlasts_the_buffers_while_the_thread_waits_is_caught_up_and_no_more(void) {
+    open_card();
+    for (int n = 0; n < 10; n++)
+        tick();
+    kernel.stall = 12LL * TICK; /* 8 of 13 blocks are kept, all channels alike */
+    for (int n = 0; n < 40; n++)
+        tick();
+    oh_media_counters counters;
+    ops->counters(card, &counters);
+    CHECK(counters.overrun == CHANNELS); /* the event of each, and nothing thrown away on top */
+    for (int c = 0; c < CHANNELS; c++)
+        CHECK(kernel.line[c].rx <= 1);
     end();
 }
 
@@ -486,6 +511,7 @@ int main(void) {
     TEST(a_short_stall_loses_nothing);
     TEST(a_long_stall_is_told_as_overrun_and_underrun_and_mended);
     TEST(a_stall_that_outlasts_the_prefill_loses_nothing_of_what_is_sent);
+    TEST(a_stall_that_outlasts_the_buffers_while_the_thread_waits_is_caught_up_and_no_more);
     TEST(a_span_faster_than_the_clock_is_brought_back_when_its_buffers_are_full);
     TEST(a_red_span_is_missing_the_other_goes_on_and_it_comes_back);
     TEST(with_all_spans_red_ticks_follow_the_machines_clock);
