@@ -143,6 +143,34 @@ async def test_the_rows_of_a_query_are_imported(tmp_path: Path) -> None:
     assert list((tmp_path / "feeds").iterdir()) == []
 
 
+def test_the_reminders_that_the_billing_system_sent_by_sms_are_the_list_so_that_both_say_the_same_l13(tmp_path: Path) -> None:
+    """The source is the table of messages of another system: who was reminded today and has not paid since."""
+    with sqlite3.connect(tmp_path / "sms.db") as sms:
+        sms.execute("CREATE TABLE message (msisdn TEXT, kind TEXT, day TEXT, balance REAL)")
+        sms.execute("CREATE TABLE payment (msisdn TEXT, day TEXT)")
+        sent = [("13900000001", "reminder", 2.5), ("13900000002", "reminder", 1.0), ("13900000003", "advert", 9)]
+        sms.executemany("INSERT INTO message VALUES (?, ?, '2026-03-02', ?)", sent)
+        sms.execute("INSERT INTO payment VALUES ('13900000002', '2026-03-02')")
+    query = {
+        "name": "reminded",
+        "campaign": "low-balance",
+        "url": f"sqlite:///{tmp_path / 'sms.db'}",
+        "query": "SELECT msisdn, balance FROM message m WHERE kind = 'reminder' AND day = '2026-03-02' "
+        "AND NOT EXISTS (SELECT 1 FROM payment p WHERE p.msisdn = m.msisdn AND p.day >= m.day)",
+        "every_s": 60,
+    }
+
+    async def main() -> None:
+        async with Node(settings(tmp_path, feeds={"query": [query]}), driver=simulator({"kind": "busy"})) as node:
+            await node.create_campaign(CampaignSpec(name="low-balance", kind="collection"))
+            await asyncio.sleep(70)
+            assert (await node.campaign("low-balance")).leads == 1
+            leads = [one async for some in node.store.attributes(1) for one in some]
+            assert leads == [{"balance": "2.5", "name": ""}]
+
+    run_virtual(main(), START)
+
+
 @in_loop
 async def test_a_query_is_asked_at_its_times_of_day_in_its_zone(tmp_path: Path) -> None:
     given = {"name": "q", "campaign": "c", "url": "sqlite://", "query": "SELECT 1", "at": ["06:00", "13:30"], "zone": "Asia/Shanghai"}

@@ -35,6 +35,7 @@ from offhook.messages import (
     TrunkState,
     Wanted,
 )
+from offhook.outcomes import OutcomeDesk
 from offhook.reconcile import reconcile
 from offhook.store import Store
 from offhook.store.mixing import remix
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 from offhook.contacts.calling_rules import calling_rules
 
 
-class Desk(ContactDesk, ListDesk, StrategyDesk, TemplateDesk, LifeDesk, HandingDesk, ExportDesk, VoiceMailDesk, LearningDesk):
+class Desk(ContactDesk, ListDesk, StrategyDesk, TemplateDesk, LifeDesk, HandingDesk, ExportDesk, OutcomeDesk, VoiceMailDesk, LearningDesk):
     """Campaigns, lists and records of one database. Make it with :func:`open_desk`."""
 
     def __init__(self, settings: Settings, store: Store, clock: Clock) -> None:

@@ -121,7 +121,7 @@ class Dialer:
             self._pacer = Pacer(spec.calls_per_second)
         if spec.line_limit() != self.spec.line_limit():
             self._quota.set_limit(spec.line_limit(), self._node.clock.monotonic())
-        if spec.filter != self.spec.filter:  # leads that the old one closed are open again; counted anew once no call is open
+        if counts.closed < self.closed:  # some are open again; counted anew once no call is open
             self.closed = counts.closed
         self.spec, self.wanted, self.revision = spec, stored.wanted, stored.revision
         self.life.update(stored)

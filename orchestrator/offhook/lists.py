@@ -310,6 +310,24 @@ def _is_number(cell: object, region: str) -> bool:
     return True
 
 
+def rows_of(numbers: Sequence[str], region: str) -> list[Row | ImportProblem]:
+    """Numbers as the lines of a list, 1 first."""
+    seen: dict[str, int] = {}
+    found: list[Row | ImportProblem] = []
+    for line, text in enumerate(numbers, 1):
+        try:
+            number = parse(text, region)
+        except NumberError as error:
+            found.append(ImportProblem(line=line, value=text[:MAX_CELL], reason=error.reason, mend=error.mend))
+            continue
+        first = seen.setdefault(number.e164, line)
+        if first == line:
+            found.append(Row(line, text, number, "", {}))
+        else:
+            found.append(ImportProblem(line=line, value=text, reason=f"{SAME_NUMBER} {first}", mend="nothing to do"))
+    return found
+
+
 # -- writing ------------------------------------------------------------------------------------------------------------------------
 
 

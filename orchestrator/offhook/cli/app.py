@@ -23,6 +23,7 @@ from offhook.cli import (
     handing,
     labels,
     life,
+    outcomes,
     rates,
     replay,
     route,
@@ -60,6 +61,8 @@ contacts.lists.command()(handing.handed)
 contacts.lists.command()(allot.allot)
 contacts.lists.command()(allot.exports)
 app.command()(handing.team)
+campaign.app.command()(outcomes.add)
+app.add_typer(outcomes.app, name="result")
 app.add_typer(contacts.lists, name="list")
 app.add_typer(contacts.contacts, name="contact")
 app.add_typer(contacts.policy, name="policy")

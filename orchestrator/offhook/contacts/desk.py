@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,17 +82,24 @@ class ContactDesk:
         """
         source = await in_thread(self.clock, lists.open_list, path, None, entry.region)
         found = await in_thread(self.clock, _lines, source)
+        return await self._put_on(entry, found, path.name)
+
+    async def list_import_numbers(self, entry: ListEntry, numbers: Sequence[str]) -> ListReport:
+        """As :meth:`list_import`, of numbers; their places in the row are the lines of the report."""
+        return await self._put_on(entry, lists.rows_of(numbers, entry.region), "numbers")
+
+    async def _put_on(self, entry: ListEntry, found: Sequence[Row | ImportProblem], source: str) -> ListReport:
         numbers = [line.number.e164 for line in found if isinstance(line, Row)]
         bad = [line for line in found if not isinstance(line, Row)]
         repeated = sum(line.reason.startswith(lists.SAME_NUMBER) for line in bad)
         now = ms(self.clock.now())
         for at in range(0, len(numbers), BATCH):
-            await self.store.work(partial(listed.add_batch, entry=entry, numbers=numbers[at : at + BATCH], now_ms=now, batch=path.name))
+            await self.store.work(partial(listed.add_batch, entry=entry, numbers=numbers[at : at + BATCH], now_ms=now, batch=source))
         problems = [f"line {line.line}: {line.reason}; {line.mend}" for line in bad if not line.reason.startswith(lists.SAME_NUMBER)]
         return ListReport(
             list=entry.list,
-            source=path.name,
-            read=source.read,
+            source=source,
+            read=len(found),
             added=len(numbers),
             rejected=len(bad) - repeated,
             repeated=repeated,

@@ -97,6 +97,33 @@ class Listed(Told):
     batch: str
 
 
+class ImportEntries(Asked):
+    """Many persons for a list, all with the same category, reason, kinds and validity (L02)."""
+
+    path: str | None = Field(None, min_length=1, max_length=4096, description="CSV or XLSX file on the node's machine.")
+    numbers: tuple[str, ...] = Field((), max_length=10_000, description="Or the numbers themselves.")
+    list: ListName
+    category: str = Category
+    reason: str = Field("", max_length=200, description="In words.")
+    kinds: tuple[CallKind, ...] = Field((), description="Kinds of call it concerns; empty: all.")
+    campaign: str = Field("", max_length=63, description="One campaign only; empty: all.")
+    starts: dt.datetime | None = Field(None, description="Valid from; none: now.")
+    until: dt.datetime | None = Field(None, description="Valid until; none: until they are taken off.")
+    scope: Literal["person", "number"] = "person"
+    region: str = Field("CN", pattern=r"^[A-Z]{2}$", description="Country of numbers without +, ISO 3166.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> ImportEntries:
+        if (self.path is None) == (not self.numbers):
+            raise ValueError("name the list by path or send its numbers, one of the two")
+        self.entry()
+        return self
+
+    def entry(self) -> ListEntry:
+        """What each person's entry says."""
+        return ListEntry.model_validate({**self.model_dump(exclude={"path", "numbers"}), "ref": "-"})
+
+
 class ListReport(Told):
     """What became of a file of list entries (L02)."""
 

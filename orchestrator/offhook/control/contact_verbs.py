@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, Field
 
+from offhook.contacts.desk import ContactDesk
 from offhook.contacts.model import (
     CallBack,
     Contact,
     ContactIn,
+    ImportEntries,
     Listed,
     ListEntry,
+    ListReport,
     PolicyShown,
     Promised,
     Refusal,
@@ -59,6 +63,12 @@ async def _remove(node: Persons, which: TakeOff) -> TakenOff:
     return TakenOff(entries=await node.list_remove(which))
 
 
+async def _import(node: ContactDesk, order: ImportEntries) -> ListReport:
+    if order.path is None:
+        return await node.list_import_numbers(order.entry(), order.numbers)
+    return await node.list_import(order.entry(), Path(order.path))
+
+
 async def _find(node: Persons, whom: Whom) -> list[Listed]:
     return await node.lists_of(whom)
 
@@ -88,7 +98,7 @@ async def _set_policy(node: Persons, policy: ContactPolicy) -> PolicyShown:
     return await node.set_policy(policy)
 
 
-Row = tuple[str, str, type[BaseModel], Any, bool, Callable[[Persons, Any], Awaitable[Any]]]
+Row = tuple[str, str, type[BaseModel], Any, bool, Callable[[Any, Any], Awaitable[Any]]]
 
 ROWS: tuple[Row, ...] = (
     # name, what, arguments, result, changes, run
@@ -106,6 +116,7 @@ ROWS: tuple[Row, ...] = (
     ("contact.promises", "Calls and visits that were promised, the next first.", WhichPromises, list[Promised], False, _promises),
     ("contact.callback", "Promise somebody a call at a time, by an agent or by anyone.", CallBack, Promised, True, _call_back),
     ("list.add", "Put somebody on the black, red, grey or do-not-disturb list.", ListEntry, Listed, True, _add),
+    ("list.import", "Put every number of a file, or many numbers, on a list.", ImportEntries, ListReport, True, _import),
     ("list.remove", "Take somebody off a list.", TakeOff, TakenOff, True, _remove),
     ("list.find", "The lists that somebody is on.", Whom, list[Listed], False, _find),
     ("policy.show", "The contact policy in force: caps, rests, what lists mean.", Nothing, PolicyShown, False, _policy),

@@ -15,7 +15,7 @@ from typing import Any, Protocol, Self
 
 from pydantic import BaseModel, Field, TypeAdapter, model_validator
 
-from offhook.control import agent_verbs, contact_verbs, handing_verbs, learning_verbs, life_verbs, strategy_verbs
+from offhook.control import agent_verbs, contact_verbs, handing_verbs, learning_verbs, life_verbs, outcome_verbs, strategy_verbs
 from offhook.errors import CampaignError, ListError
 from offhook.labels import Label, NewLabel
 from offhook.messages import (
@@ -301,7 +301,17 @@ VERBS: dict[str, Verb] = {
         ),
         Verb("calls", "The latest calls, newest first, without evidence.", ListCalls, list[CallRecord], False, _calls),
         Verb("call", "One call with its evidence.", OneCall, CallRecord, False, _call),
-        *(Verb(*row) for row in (*agent_verbs.ROWS, *contact_verbs.ROWS, *strategy_verbs.ROWS, *handing_verbs.ROWS, *learning_verbs.ROWS)),
+        *(
+            Verb(*row)
+            for row in (
+                *agent_verbs.ROWS,
+                *contact_verbs.ROWS,
+                *strategy_verbs.ROWS,
+                *handing_verbs.ROWS,
+                *outcome_verbs.ROWS,
+                *learning_verbs.ROWS,
+            )
+        ),
         Verb("label", "Say what a call really was: a wrong verdict becomes a recording to train with.", NewLabel, Label, True, _label),
         Verb(
             "trunks",

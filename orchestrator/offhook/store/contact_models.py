@@ -136,6 +136,28 @@ class ExportRow(Base):
     sha256: Mapped[str] = mapped_column(String(64))  # of a locked file
 
 
+class OutcomeRow(Base):
+    """What somebody said became of a talk; the newest row of a call counts."""
+
+    __tablename__ = "outcome"
+    __table_args__ = (Index("ix_outcome_call", "call_id"), Index("ix_outcome_campaign", "campaign_id"))
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    call_id: Mapped[str] = mapped_column(String(36))
+    campaign_id: Mapped[int] = mapped_column(BigInteger)
+    lead_id: Mapped[int] = mapped_column(BigInteger)
+    result: Mapped[str] = mapped_column(String(63))  # class of the campaign's goals
+    is_primary: Mapped[bool]  # the primary goal was reached
+    is_secondary: Mapped[bool | None]  # null: not said
+    right_party: Mapped[bool | None]  # as the class said then
+    refusal: Mapped[bool]
+    by: Mapped[str] = mapped_column(String(63))
+    note: Mapped[str] = mapped_column(String(500))
+    at_ms: Mapped[int] = mapped_column(BigInteger)
+    corrects: Mapped[str] = mapped_column(String(63))  # the result before; empty: the call's first
+    followed: Mapped[str] = mapped_column(String(100))  # what became of the lead
+
+
 class StrategyRow(Base):
     """A strategy of the owner: settings that the campaigns which follow it have in their spec too."""
 

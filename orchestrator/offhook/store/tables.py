@@ -39,6 +39,7 @@ suppression = _table(persons.SuppressionRow)
 policy = _table(persons.PolicyRow)
 strategy = _table(persons.StrategyRow)
 team = _table(persons.TeamRow)
+outcome = _table(persons.OutcomeRow)
 export_log = _table(persons.ExportRow)
 
 
