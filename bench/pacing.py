@@ -4,6 +4,7 @@
     python -m bench.pacing run --part hard --seeds 5
     python -m bench.pacing tables                 # writes the tables into docs/pacing.md and the plots into docs/img
     python -m bench.pacing speed                  # time of a decision and of a shift
+    python -m bench.pacing limits --agents 10     # what the budget of the rule costs: predictive beside limits that never move
     python -m bench.pacing optimum --answer-s 15  # what the memoryless model allows at best, when people answer after 15 s on average
 
 Every run is one line of ``build/pacing.jsonl``, named by policy, shift and seed. A change of the policies calls for a new file.
@@ -17,7 +18,8 @@ import math
 import re
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -277,6 +279,30 @@ def optimum(
     return best
 
 
+class Unmoved(pacing.Predictive):
+    """Predictive without the budget: the same risk limit on every call, whatever was abandoned."""
+
+    def __init__(self, limit: float) -> None:
+        super().__init__()
+        self._limit = limit
+
+    def risk_limit(self, state: pacing.PacingState, logged_in: int) -> float:
+        """Return the limit, always the same."""
+        return self._limit
+
+
+def limits(agents: int, share: float, seeds: int) -> Iterator[str]:
+    """Yield utilisation and abandoned share with the budget of the rule, and at limits that never move; with seeds that no sweep uses."""
+    policies: list[tuple[str, Callable[[], pacing.Predictive]]] = [("with the budget", pacing.Predictive)]
+    policies += [(f"limit {limit:.3f}", partial(Unmoved, limit)) for limit in (0.020, 0.025, 0.030)]
+    for name, make in policies:
+        runs = [Simulator(steady(agents, share), make(), 101 + n).run() for n in range(seeds)]
+        over = sum(r.abandon_share > 0.03 for r in runs)
+        u, width = mean_and_width([100 * r.utilisation for r in runs])
+        a, _ = mean_and_width([100 * r.abandon_share for r in runs])
+        yield f"{agents} agents, {100 * share:g} %, {name}: {u:.2f}±{width:.2f} at {a:.2f} % abandoned, {over} of {seeds} runs over 3 %"
+
+
 def speed() -> dict[str, float]:
     """Return how long decisions and shifts take."""
     big = parse({"shift": {"hours": 1.0, "lines": 240}, "list": {"person": 0.25}, "agents": {"group": [{"count": 200}]}})
@@ -299,13 +325,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m bench.pacing", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("run", "tables", "speed", "optimum"))
+    parser.add_argument("what", choices=("run", "tables", "speed", "optimum", "limits"))
     parser.add_argument("--file", type=Path, default=ROOT / "build" / "pacing.jsonl")
     parser.add_argument("--part", choices=("all", "steady", "hard"), default="all")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--policy", choices=[p.strip("*") for p in POLICIES], action="append")
-    parser.add_argument("--agents", type=int, action="append", help="of optimum; 5, 10 and 20 without it")
+    parser.add_argument("--agents", type=int, action="append", help="of optimum and limits; 5, 10 and 20 without it")
     parser.add_argument("--answer-s", type=float, default=15.0, help="of optimum; mean time from launch to the verdict of a person")
+    parser.add_argument("--share", type=float, default=0.1, help="of limits; share of calls answered by people")
     args = parser.parse_args()
     if args.what == "run":
         sweep(args.file, args.part, args.seeds, [p for p in POLICIES if not args.policy or p.strip("*") in args.policy])
@@ -316,6 +343,10 @@ def main() -> None:
             for agents in args.agents or (5, 10, 20):
                 utilisation, abandoned = optimum(agents, share, args.answer_s)
                 print(f"{agents} agents, {100 * share:g} %: {100 * utilisation:.1f} at {100 * abandoned:.2f} % abandoned", flush=True)
+    elif args.what == "limits":
+        for agents in args.agents or (5, 10, 20):
+            for line in limits(agents, args.share, min(args.seeds, 8)):
+                print(line, flush=True)
     else:
         print(json.dumps(speed(), indent=2))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,8 @@ async def test_voice_mails_are_listed_and_removed_over_mqtt(tmp_path: Path) -> N
         kept = at.node.mails.save(call, Law.ALAW, np.full(16000, 0xD5, np.uint8))
         (mail,) = await at.result("voicemail.list", campaign="spring")
         assert (mail["call"], mail["seconds"], mail["path"]) == (call, 2.0, str(kept))
+        error = await at.error("voicemail.play", json.dumps({"agent": "ann", "call": call}).encode())
+        assert "has no telephone on this node; log in with one" in error["message"]
         assert await at.result("voicemail.remove", calls=[call]) == {"removed": 1}
         assert "no voice mail of call" in (await at.error("voicemail.remove", b'{"calls": ["../../x"]}'))["message"]
 

@@ -137,7 +137,7 @@ def _orders(folder: Path, call: str) -> dict[str, dict[str, Any]]:
     }
 
 
-_IN_HAND = {"agent.call", "agent.dial", "agent.skip", "agent.done", "voicemail.remove"}
+_IN_HAND = {"agent.call", "agent.dial", "agent.skip", "agent.done", "voicemail.play", "voicemail.remove"}
 """They need an agent with the right thing in hand, or a message; tests/test_agent_verbs.py asks them."""
 
 

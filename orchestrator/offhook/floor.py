@@ -23,6 +23,7 @@ from offhook.errors import AgentError, CampaignError
 from offhook.gate import Crew
 from offhook.headset import Headset
 from offhook.pacing import AgentState, Level, promise, seen_by
+from offhook.playback import play_mail
 from offhook.store import Lead
 from offhook.talk import TalkCall
 
@@ -167,6 +168,10 @@ class Floor:
         self._part(agent, call)
         self._talk_over(agent)
         return self._shown(agent)
+
+    async def hear(self, name: str, call_id: str) -> float:
+        """Play a voice mail to an agent who has a telephone here and takes no calls now (D26); its length, s."""
+        return await play_mail(self._node, self.roster.get(name), call_id)
 
     def dial(self, name: str) -> AgentShown:
         """Dial the lead that is shown, now (D08)."""

@@ -107,6 +107,9 @@ class AgentDesk(Protocol):
     def take_message(self, name: str) -> AgentShown:
         """Let the person leave a voice mail."""
 
+    async def hear(self, name: str, call_id: str) -> float:
+        """Play a voice mail to an agent; its length, s."""
+
     def dial(self, name: str) -> AgentShown:
         """Dial the lead that is shown."""
 

@@ -80,6 +80,18 @@ class RemoveMails(Asked):
     calls: tuple[str, ...] = Field(min_length=1, max_length=500, description="Ids of their calls.")
 
 
+class PlayMail(AgentName):
+    """Who hears which voice mail."""
+
+    call: str = Field(min_length=1, max_length=64, description="Id of its call.")
+
+
+class MailPlayed(Told):
+    """It plays now."""
+
+    seconds: float = Field(description="How long it takes.")
+
+
 class MailsRemoved(Told):
     """How many."""
 
@@ -127,6 +139,10 @@ async def _mails(node: Service, which: WhichMails) -> list[VoiceMail]:
     return await node.voice_mails(which.campaign, which.limit)
 
 
+async def _play_mail(node: Service, order: PlayMail) -> MailPlayed:
+    return MailPlayed(seconds=round(await node.floor.hear(order.agent, order.call), 1))
+
+
 async def _remove_mails(node: Service, which: RemoveMails) -> MailsRemoved:
     return MailsRemoved(removed=await node.remove_voice_mail(which.calls))
 
@@ -169,5 +185,6 @@ ROWS: tuple[tuple[str, str, type[BaseModel], Any, bool, Callable[[Any, Any], Awa
     ("agent.skip", "Show another lead instead.", AgentName, AgentShown, True, _skip),
     ("agent.call", "Ask for a call: the next lead, or a number typed in, for this agent.", AskCall, AgentShown, True, _call),
     ("voicemail.list", "Messages that people left, newest first.", WhichMails, list[VoiceMail], False, _mails),
+    ("voicemail.play", "Play a message over an agent's telephone.", PlayMail, MailPlayed, True, _play_mail),
     ("voicemail.remove", "Take messages away that were heard.", RemoveMails, MailsRemoved, True, _remove_mails),
 )
