@@ -486,7 +486,7 @@ def test_predictive_keeps_the_rule_with_live_calls_and_beats_progressive() -> No
 
 
 def test_d15_a_target_of_waiting_is_followed_with_live_calls() -> None:
-    """D15, D16: without it these agents would wait for some 25 s, and one call per free agent would let them wait for 65 s."""
+    """D15, D16: the limit of risk moves until agents wait as long as was asked."""
     shift = {"name": "live", "hours": 0.9, "lines": 60, "warmup_min": 20}
     pacing = {"mode": "predictive", "target": "wait", "target_value": 40}
     whole = {"shift": shift, "list": {"person": 0.3}, "agents": {"group": [{"count": 10}]}, "pacing": pacing}

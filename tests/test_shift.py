@@ -178,7 +178,7 @@ def test_d15_d16_predictive_follows_a_target_below_what_the_rule_allows() -> Non
 
 @pytest.mark.parametrize(("target", "value", "seen", "within"), [("wait", 45, "agent_wait_s", 5.0), ("contact", 0.6, "talking", 0.03)])
 def test_d15_targets_are_met_on_a_steady_shift_down_to_one_call_per_free_agent(target: str, value: float, seen: str, within: float) -> None:
-    """D15, D16: whom agents wait for, or how many of them talk; nearly nobody is abandoned for it. Progressive: 85 s, 0.53."""
+    """D15, D16: how long agents wait, or how many of them talk; nearly nobody is abandoned for it. Progressive: 82 s, 0.53."""
     s = scenario(agents=20, shift={"hours": 2.5, "warmup_min": 60})
     day = shift.simulate(s, seed=2, pacing={"mode": "predictive", "target": target, "target_value": value})["days"][0]
     day["talking"] = day["utilisation"] * 120 / 140  # of talk and wrap-up
