@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from offhook.life import LIVE, ORDERS, Order, Stage, allowed
 from offhook.life_messages import TrialPlan
 from offhook.messages import CampaignSpec, CampaignUpdate, Phase, RetryPlan
 from offhook.node import Node
+from offhook.store.life import claim_trial, end_trial
 from offhook.trial import Trial
 
 ONCE = RetryPlan(rules={})
@@ -109,12 +111,12 @@ async def test_a_large_campaign_dials_only_after_two_different_people_approved_i
         await _drafted(desk, tmp_path, 10)
         with pytest.raises(CampaignError, match=r"10 numbers or more and is approved by nobody: .* 2 different people"):
             await desk.start_campaign("c1")
-        with pytest.raises(CampaignError, match=r"it cannot trial before 2 different people"):
+        with pytest.raises(CampaignError, match=r"no trial before 2 different people"):
             await desk.trial_campaign("c1", TrialPlan(calls=1))
         assert (await desk.approve_campaign("c1", "Ann", "read it")).stage is Stage.DATA_READY
         with pytest.raises(CampaignError, match="has approved campaign 'c1' already; another person must"):
             await desk.approve_campaign("c1", " ann")
-        with pytest.raises(CampaignError, match="approved by Ann: it cannot start"):
+        with pytest.raises(CampaignError, match="approved by Ann: no start"):
             await desk.start_campaign("c1")
         assert (await desk.approve_campaign("c1", "bob")).stage is Stage.APPROVED
         found = await desk.campaign_life("c1")
@@ -152,6 +154,31 @@ async def test_a_list_a_plan_or_an_audio_file_that_changes_voids_the_approval_d4
         await desk.import_list("c1", numbers_list(tmp_path, 1, first=60))  # in the middle of its work
         state = await desk.campaign("c1")
         assert (state.stage, state.phase) == (Stage.DATA_READY, Phase.PAUSED)
+        assert "not those that were approved" in state.reason
+
+
+@in_loop
+async def test_two_processes_approve_try_and_sum_up_on_both_databases_d41_d42(tmp_path: Path, database_url: str) -> None:
+    given = settings(tmp_path, approval={"numbers": 10}, database={"url": database_url})
+    async with open_desk(given) as one, open_desk(given) as two:
+        await _drafted(one, tmp_path, 10)
+        done = await asyncio.gather(*(desk.approve_campaign("c1", "ann") for desk in (one, two)), return_exceptions=True)
+        assert sorted(isinstance(each, CampaignError) for each in done) == [False, True]  # one person is one, however often
+        await two.approve_campaign("c1", "bob")
+        await one.trial_campaign("c1", TrialPlan(answers=3))
+        stored = (await one.store.campaigns(["c1"]))[0]
+        takes = (
+            (one, partial(claim_trial, campaign_id=stored.id, node="n1")),
+            (two, partial(claim_trial, campaign_id=stored.id, node="n2")),
+        )
+        claims = [await desk.store.work(take) for desk, take in takes]
+        assert [claim.node for claim in claims] == ["n1", "n1"]
+        report = await two.store.work(lambda connection: end_trial(connection, stored.id, 1))
+        assert report is not None and not report.complete
+        assert (await one.campaign("c1")).stage is Stage.TRIAL_DONE
+        await one.stop_campaign("c1")
+        assert (await two.summarise_campaign("c1", "ann")).no_result == 10
+        assert (await one.campaign_summary("c1")).closed_by == "ann"
 
 
 @in_loop

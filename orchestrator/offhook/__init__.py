@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from offhook.desk import Desk, open_desk
     from offhook.disposition import Disposition
     from offhook.errors import CampaignError, ConfigError, ListError, OffhookError, PromptError, StoreError
+    from offhook.life_messages import CampaignLife, Summary, TrialPlan
     from offhook.messages import CallRecord, CampaignSpec, CampaignState, CampaignUpdate, ImportReport, NodeEvent, NodeState, Reconciliation
     from offhook.node import Node
     from offhook.service import Service
@@ -32,6 +33,9 @@ _HOME = {
     "OffhookError": "errors",
     "PromptError": "errors",
     "StoreError": "errors",
+    "CampaignLife": "life_messages",
+    "Summary": "life_messages",
+    "TrialPlan": "life_messages",
     "CallRecord": "messages",
     "CampaignSpec": "messages",
     "CampaignState": "messages",
@@ -47,6 +51,7 @@ _HOME = {
 __all__ = [
     "CallRecord",
     "CampaignError",
+    "CampaignLife",
     "CampaignSpec",
     "CampaignState",
     "CampaignUpdate",
@@ -64,6 +69,8 @@ __all__ = [
     "Service",
     "Settings",
     "StoreError",
+    "Summary",
+    "TrialPlan",
     "open_desk",
     "run_virtual",
 ]

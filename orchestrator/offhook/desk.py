@@ -132,7 +132,7 @@ class Desk(ContactDesk, ListDesk, StrategyDesk, TemplateDesk, LifeDesk, HandingD
             wanted=stored.wanted,
             phase=Phase.FINISHED if finished else Phase(stored.wanted.value),
             stage=stored.stage,
-            reason=waits_for(stored.stage),
+            reason=waits_for(stored.stage, stored.wanted is Wanted.PAUSED),
             leads=counts.leads,
             open=left,
             closed=counts.closed,

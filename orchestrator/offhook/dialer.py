@@ -244,7 +244,7 @@ class Dialer:
         return self.wanted is Wanted.RUNNING and not self._node.held_reason and self.life.room(self.active)
 
     def _at_rest(self) -> tuple[Phase, str]:
-        return Phase(self.wanted.value), waits_for(self.life.stage)
+        return Phase(self.wanted.value), waits_for(self.life.stage, self.wanted is Wanted.PAUSED)
 
     async def _step(self) -> None:
         self._wake.clear()

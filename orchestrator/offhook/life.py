@@ -94,11 +94,12 @@ def refusal(name: str, stage: Stage, order: Order) -> str:
     return f"campaign '{name}' is {stage}, so it cannot {order}{mend} (allowed now: {', '.join(allowed(stage)) or 'a new list'})"
 
 
-def waits_for(stage: Stage) -> str:
-    """What a campaign that does not dial waits for, in words; empty where its stage says it all."""
+def waits_for(stage: Stage, paused: bool) -> str:
+    """What a campaign that does not dial waits for, in words; empty where its stage says it all. *paused*: it was at work before."""
     return {
         Stage.TRIAL_DONE: "the trial is over; read its report, then start or stop",
         Stage.APPROVED: "approved; trial or start",
+        Stage.DATA_READY: "plan or list are not those that were approved; look at them, approve, start" if paused else "",
     }.get(stage, "")
 
 

@@ -152,8 +152,8 @@ def _print_trial(found: TrialReport) -> None:
 
 
 def _print_summary(found: Summary) -> None:
-    closed = f"summarised {found.at:%Y-%m-%d %H:%M} UTC{f' by {found.closed_by}' if found.closed_by else ''}"
-    print(f"{found.campaign}{f' ({found.title})' if found.title else ''}: {closed}")
+    closed = f", summarised by {found.closed_by}" if found.closed_by else ""
+    print(f"{found.campaign}{f' ({found.title})' if found.title else ''}: its sums at {found.at:%Y-%m-%d %H:%M} UTC{closed}")
     share = max(1, found.leads)
     rows = [
         ("leads", f"{found.leads:,}", ""),

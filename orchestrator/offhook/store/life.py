@@ -152,7 +152,7 @@ def _gate(wish: Wish, plan: Plan, approval: ApprovalSettings) -> str:
     by = f"approved by {', '.join(plan.by)}" if plan.by else "approved by nobody"
     void = ", what was approved has changed since" if len(plan.approvals) > len(plan.by) else ""
     return (
-        f"campaign '{wish.campaign}' has {approval.numbers:,} numbers or more and is {by}{void}: it cannot {wish.order} before "
+        f"campaign '{wish.campaign}' has {approval.numbers:,} numbers or more and is {by}{void}: no {wish.order} before "
         f"{plan.needed} different people have approved it; offhook campaign approve {wish.campaign} --by NAME"
     )
 
