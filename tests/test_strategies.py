@@ -14,7 +14,8 @@ from nodes import START, numbers_list, settings, simulator
 from offhook.clock import loop_clock, run_virtual
 from offhook.contacts.model import Whom
 from offhook.contacts.why import why
-from offhook.desk import Desk
+from offhook.desk import Desk, open_desk
+from offhook.life import Stage
 from offhook.messages import CampaignSpec, CampaignUpdate
 from offhook.node import Node
 from offhook.plan import StrategyNames
@@ -97,6 +98,21 @@ async def test_a_strategy_that_is_followed_stays_and_one_that_breaks_a_campaign_
     with pytest.raises(StrategyError, match="comes with offhook stays"):
         await made.remove_strategy("time", "office")
     await made.store.close()
+
+
+@in_loop
+async def test_an_approval_is_void_when_a_strategy_of_the_campaign_changes_d29_d42(tmp_path: Path) -> None:
+    async with open_desk(settings(tmp_path, approval={"numbers": 3})) as made:
+        await made.set_strategies(parse_strategies(MINE, "mine"))
+        await made.create_campaign(follows("spring", time="mornings"))
+        await made.import_list("spring", numbers_list(tmp_path, 5))
+        for name in ("ann", "ben"):
+            await made.approve_campaign("spring", name)
+        assert (await made.campaign("spring")).stage is Stage.APPROVED
+        await made.set_strategies(parse_strategies(MINE, "mine"))  # the same again
+        assert (await made.campaign("spring")).stage is Stage.APPROVED
+        await made.set_strategies(parse_strategies(MINE.replace('"12:00"', '"21:00"'), "mine"))
+        assert (await made.campaign("spring")).stage is Stage.DATA_READY
 
 
 @in_loop

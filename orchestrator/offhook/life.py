@@ -116,7 +116,7 @@ class ApprovalSettings(BaseModel):
 
 
 _PACE = {"mode", "pacing", "lines", "agents", "lines_per_agent", "calls_per_second", "priority", "share"}
-LIVE = frozenset({"title", "max_call_s", "ring_timeout_s", *_PACE})
+LIVE = frozenset({"title", "mix", "max_call_s", "ring_timeout_s", *_PACE})
 """How fast and how wide, not what and to whom: these may change while a campaign runs, and no approval is lost by it (P21)."""
 
 

@@ -28,15 +28,15 @@ FolderOption = Annotated[
 
 def new(
     name: Annotated[str, typer.Argument(help="Name of the new campaign.", show_default=False)],
+    template: Annotated[
+        str, typer.Option("--template", "-t", help="Kind of campaign; offhook template list shows them.", show_default=False)
+    ],
     arguments: Annotated[
         list[str] | None,
         typer.Argument(
             help="Fields over those of the template: prompt=notice.wav lines=60 ...", metavar="[KEY=VALUE|JSON]...", show_default=False
         ),
     ] = None,
-    template: Annotated[
-        str, typer.Option("--template", "-t", help="Kind of campaign; offhook template list shows them.", show_default=False)
-    ] = "",
     folder: FolderOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,

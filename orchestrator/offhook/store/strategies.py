@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
+from offhook.life import ApprovalSettings, Order
 from offhook.messages import CampaignSpec
 from offhook.plan import StrategyKind
+from offhook.store import life
 from offhook.store import tables as t
 from offhook.strategies.strategy import Strategy, StrategyError, apply, builtin_strategies, named
 
@@ -38,8 +40,9 @@ def followers(connection: Connection) -> dict[Key, list[str]]:
     return found
 
 
-def put(connection: Connection, given: Sequence[Strategy], now_ms: int) -> list[str]:
-    """Store strategies and change every campaign that follows one of them; names of these campaigns.
+def put(connection: Connection, given: Sequence[Strategy], now_ms: int, approval: ApprovalSettings) -> list[str]:
+    """Store strategies and change every campaign that follows one of them; names of these campaigns. What was approved of them with the
+    old settings is void, as after any other change of a plan.
 
     Raises:
         StrategyError: With a changed strategy a campaign would make no sense; nothing was changed.
@@ -50,7 +53,7 @@ def put(connection: Connection, given: Sequence[Strategy], now_ms: int) -> list[
         key = {"kind": one.kind, "name": one.name}
         insert = t.upsert(connection.dialect.name, t.strategy).values(**key, **row, version=1)
         connection.execute(insert.on_conflict_do_update(index_elements=["kind", "name"], set_={**row, "version": version + 1}))
-    return _carry(connection, {one.key for one in given}, now_ms)
+    return _carry(connection, {one.key for one in given}, now_ms, approval)
 
 
 def remove(connection: Connection, kind: StrategyKind, name: str) -> None:
@@ -68,7 +71,7 @@ def remove(connection: Connection, kind: StrategyKind, name: str) -> None:
         raise StrategyError(f"there is no {kind} strategy '{name}'{built_in}")
 
 
-def _carry(connection: Connection, changed: set[Key], now_ms: int) -> list[str]:
+def _carry(connection: Connection, changed: set[Key], now_ms: int, approval: ApprovalSettings) -> list[str]:
     """Write changed strategies into the campaigns that follow them."""
     strategies = known(connection)
     told = []
@@ -76,8 +79,11 @@ def _carry(connection: Connection, changed: set[Key], now_ms: int) -> list[str]:
         spec = CampaignSpec.model_validate(row.spec)
         if not changed.intersection(named(spec)):
             continue
-        values = {"spec": apply(spec, strategies).model_dump(mode="json"), "revision": row.revision + 1, "updated_ms": now_ms}
+        after = apply(spec, strategies)
+        values = {"spec": after.model_dump(mode="json"), "revision": row.revision + 1, "updated_ms": now_ms}
         connection.execute(update(t.campaign).where(t.campaign.c.id == row.id).values(values))
+        if life.plan_differs(row.spec, after):
+            life.changed(connection, row.id, Order.UPDATE, "a strategy of the campaign has changed", now_ms, approval)
         told.append(row.name)
     return told
 

@@ -88,7 +88,7 @@ class StrategyDesk:
             StrategyError: A campaign would make no sense with them; nothing was changed.
         """
         now = ms(self.clock.now())
-        changed = await self.store.work(lambda connection: stored.put(connection, given, now))
+        changed = await self.store.work(lambda connection: stored.put(connection, given, now, self.store.approval))
         for name in changed:
             await self._changed(name)
         return StrategiesSet(strategies=len(given), campaigns=tuple(changed))
