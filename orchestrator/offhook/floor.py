@@ -71,6 +71,7 @@ class Floor:
         self._wrap_of: dict[str, Dialer] = {}
         self._promised = np.zeros(0, np.int64)
         self._promises_of: list[Dialer] = []
+        self._place: dict[Dialer, int] = {}  # of each campaign in that list
         self._promised_at = (-1e9, -1)  # when, and at which change of the roster
 
     # -- what agents ask ------------------------------------------------------------------------------------------------------------
@@ -231,8 +232,8 @@ class Floor:
         now = asyncio.get_running_loop().time()
         self._promise(now)
         states = self.roster.states()
-        if dialer in self._promises_of and len(states):
-            states = seen_by(self._promises_of.index(dialer), states, self._promised)
+        if dialer in self._place and len(states):
+            states = seen_by(self._place[dialer], states, self._promised)
         else:
             states = np.zeros_like(states)
         deadlines = [one.deadline for one in self._waiting if one.dialer is dialer]
@@ -313,7 +314,7 @@ class Floor:
     def _pick(self, dialer: Dialer) -> Agent | None:
         """Who takes a person of this campaign now: promised agents first, then by level, then who has waited longest."""
         self._promise(asyncio.get_running_loop().time())
-        mine = self._promises_of.index(dialer) if dialer in self._promises_of else -2
+        mine = self._place.get(dialer, -2)
         able = [
             agent for agent in self.roster.all() if agent.state is AgentState.READY and not agent.leaving and dialer.name in agent.logins
         ]
@@ -337,7 +338,7 @@ class Floor:
                 held[index] = place.get(self._promises_of[campaign], -1)
         levels = self.roster.levels([dialer.name for dialer in dialers])
         self._promised = promise(levels, [dialer.weight for dialer in dialers], self.roster.states(), held) if dialers else held
-        self._promises_of, self._promised_at = dialers, (now, self.roster.changes)
+        self._promises_of, self._place, self._promised_at = dialers, place, (now, self.roster.changes)
 
     def _connect(self, agent: Agent, dialer: Dialer, call: TalkCall) -> None:
         self.roster.enter(agent, AgentState.TALKING, call.id, dialer.name)
