@@ -146,11 +146,14 @@ def shares(node: Node, by_campaign: dict[int, tuple[float, int]]) -> dict[str, A
     wanted = {one.id: one.spec.share for one in node.dialers()}
     whole, weights = sum(seconds for seconds, _ in by_campaign.values()), sum(wanted.values())
     off = sorted(abs(by_campaign.get(key, (0.0, 0))[0] / whole / (weight / weights) - 1) for key, weight in wanted.items())
+    off_s = sorted(abs(by_campaign.get(key, (0.0, 0))[0] - whole * weight / weights) for key, weight in wanted.items())
     twos = sum(seconds for key, (seconds, _) in by_campaign.items() if wanted[key] == 2)
     return {
         "share_off_mean": round(statistics.mean(off), 4),
         "share_off_p99": round(off[int(0.99 * len(off))], 4),
         "share_off_worst": round(off[-1], 4),
+        "off_line_s_p99": round(off_s[int(0.99 * len(off_s))], 1),
+        "off_line_s_worst": round(off_s[-1], 1),
         "share_of_the_twos": round(twos / whole, 4),
         "calls_of_the_smallest": min((count for _, count in by_campaign.values()), default=0),
     }
