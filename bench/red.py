@@ -30,7 +30,13 @@ async def run(spans: int, rounds: int, folder: Path) -> dict[str, object]:
     people.write_text("number\n" + "".join(f"138{n:08d}\n" for n in range(20_000)), encoding="utf-8")
     driver = {"name": "simulator", "spans": spans, "audio": False, "signalling": "pri"}
     settings = Settings.model_validate(
-        {"node": {"data_dir": str(folder / "data")}, "control": {"mode": "off"}, "driver": driver, "limits": {"calls_per_second": 500}}
+        {
+            "node": {"data_dir": str(folder / "data")},
+            "control": {"mode": "off"},
+            "driver": driver,
+            "limits": {"calls_per_second": 500},
+            "approval": {"numbers": 0},
+        }
     )
     ended: list[float] = []
     started: list[float] = []

@@ -44,6 +44,7 @@ async def run(each: int, spans: int) -> dict[str, object]:
                 "node": {"data_dir": folder / "data"},
                 "driver": {"name": "simulator", "scenario": str(folder / "rings.toml"), "spans": spans},
                 "limits": {"calls_per_second": 200},
+                "approval": {"numbers": 0},
             }
         )
         async with (
