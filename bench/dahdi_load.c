@@ -142,6 +142,7 @@ static int audio(int pairs, int seconds, int buffers, int prefill) {
     int64_t began = now_ms();
     for (int which = 0; which < 2; which++) {
         memcpy(&before[which], &sides[which], sizeof *before);
+        sides[which].worst_ms = 0;
         sides[which].ops->counters(sides[which].card, &at_first[which]);
     }
     nanosleep(&run, NULL);

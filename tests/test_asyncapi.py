@@ -80,6 +80,8 @@ def _orders(folder: Path, call: str) -> dict[str, dict[str, Any]]:
         "campaign.update": {**one, "changes": {"title": "Spring", "mode": "preview", "goals": {"results": {"done": {"success": True}}}}},
         "campaign.import": {**one, "path": str(numbers_list(folder, 4))},
         "campaign.list": {},
+        "channel.block": {"channels": [7]},
+        "channel.unblock": {"channels": [7]},
         "campaign.approve": {**one, "by": "ann"},
         "campaign.trial": {**one, "calls": 3},
         "campaign.start": one,

@@ -10,6 +10,7 @@ from aio import in_loop
 from nodes import settings
 from pri_lines import daemon_missing
 
+from offhook.errors import OffhookError
 from offhook.line_messages import InboundRefused
 from offhook.messages import NodeAlarm, NodeEvent, SpanChanged
 from offhook.node import Node
@@ -68,3 +69,31 @@ async def test_a_span_that_slips_is_told_as_an_alarm_with_its_mend_and_shown_wit
         alarm = next(event for event in events if isinstance(event, NodeAlarm) and event.what == "line")
         assert alarm.text.startswith("span 0: ") and "clock from the carrier" in alarm.text
         assert any(isinstance(event, SpanChanged) and "slip" in event.state.alarms for event in events)
+
+
+@pytest.mark.skipif(bool(daemon_missing()), reason=daemon_missing())
+@in_loop
+async def test_a_blocked_timeslot_takes_no_call_in_either_direction_until_it_is_unblocked(tmp_path: Path) -> None:
+    driver = PriSimulator(Simulator(Scenario.builtin("cn"), spans=1, audio=False))
+    lines: list[Line] = []
+    async with Node(settings(tmp_path, driver={"realtime": True}), driver=driver) as node, asyncio.timeout(60):
+        exchange = driver.exchange.daemon
+        while not node.state().spans[0].up:
+            await asyncio.sleep(0.05)
+        taken = node.pool.take()
+        assert taken == 0
+        assert (await node.block([0, 29])).blocked == (0, 29)
+        assert node.state().spans[0].lines == "x" + 28 * "." + "x"
+        assert (await node.trunk_states())[0].blocked == (0, 29)
+        node.pool.give(0)  # its call has ended meanwhile
+        assert 0 not in [node.pool.take() for _ in range(28)]
+        assert node.pool.take() is None
+        exchange._on_line = lines.append
+        exchange.say("dial 29 5 called=0453100")
+        while not any(line[:3] == ["cleared", "29", "5"] for line in lines):
+            await asyncio.sleep(0.05)
+        assert "cause=44" in next(line for line in lines if line[:3] == ["cleared", "29", "5"])
+        with pytest.raises(OffhookError, match="channel 30: there are 0 to 29"):
+            await node.unblock([0, 30])
+        assert (await node.unblock([0])).blocked == (29,)
+        assert node.pool.take() == 0

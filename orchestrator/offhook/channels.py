@@ -31,6 +31,8 @@ class ChannelPool:
         self.peak = 0
         self._free = [deque(range(first, min(first + per_span, channels))) for first in range(0, channels, per_span)]
         self._up = [False] * len(self._free)
+        self.blocked: set[int] = set()
+        self._held: set[int] = set()  # blocked, and free but for that
         self._turn = 0
         self.pacer = pacer
         self._timer: asyncio.TimerHandle | None = None
@@ -100,9 +102,27 @@ class ChannelPool:
             self._waiting.settle(account, charged_s, asyncio.get_running_loop().time() - since)
 
     def restore(self, channel: int) -> None:
-        """A withdrawn channel takes calls again."""
+        """A withdrawn channel takes calls again, unless it is blocked."""
+        if channel in self.blocked:
+            self._held.add(channel)
+            return
         self._free[channel // self.per_span].append(channel)
         self._serve()
+
+    def block(self, channel: int) -> None:
+        """Take a channel out of use; a call on it goes on. Twice is allowed."""
+        self.blocked.add(channel)
+        free = self._free[channel // self.per_span]
+        if channel in free:
+            free.remove(channel)
+            self._held.add(channel)
+
+    def unblock(self, channel: int) -> None:
+        """Put a channel into use again; nothing happens to one that is not blocked."""
+        self.blocked.discard(channel)
+        if channel in self._held:
+            self._held.discard(channel)
+            self.restore(channel)
 
     def serve(self) -> None:
         """What is allowed may have changed: look again."""

@@ -7,6 +7,7 @@ within a second.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from offhook.labels import Label, NewLabel, add_label
 from offhook.learning_desk import LearningDesk
 from offhook.life import waits_for
 from offhook.life_desk import LifeDesk, none_such
+from offhook.line_messages import ChannelsBlocked
 from offhook.messages import (
     CallRecord,
     CampaignSpec,
@@ -181,6 +183,12 @@ class Desk(ContactDesk, ListDesk, StrategyDesk, TemplateDesk, LifeDesk, HandingD
     async def trunk_states(self) -> list[TrunkState]:
         """None: a desk has no lines."""
         return []
+
+    async def block(self, channels: Sequence[int]) -> ChannelsBlocked:
+        """OffhookError: a desk has no lines."""
+        raise OffhookError("there are no lines here: ask a running node, offhook ctl channel.block")
+
+    unblock = block
 
     async def reconcile(self) -> Reconciliation:
         """Check that the books add up."""

@@ -49,6 +49,7 @@ _TRUNKS = {
     "post_dial_delay_seconds": "Median from the seizure to ringing, or to the answer.",
     "false_answers": "Share of the trunk's answers behind which was an announcement or a tone.",
     "channels_resting": "Timeslots in quarantine, because their calls went wrong one after another.",
+    "channels_blocked": "Timeslots that an operator took out of use.",
 }
 
 
@@ -73,6 +74,7 @@ def lines(state: NodeState, trunks: Sequence[TrunkState]) -> tuple[Metric, ...]:
             "post_dial_delay_seconds": trunk.post_dial_delay_s,
             "false_answers": trunk.false_answers,
             "channels_resting": len(trunk.resting),
+            "channels_blocked": len(trunk.blocked),
         }
         for name, value in figures.items():
             if value is not None:

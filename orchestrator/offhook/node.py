@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Self
 
 from offhook.announce.live import LiveAnnouncements
+from offhook.blocks import block
 from offhook.call import Call
 from offhook.carrier import Carrier
 from offhook.channels import ChannelPool
@@ -38,6 +39,7 @@ from offhook.health import judge
 from offhook.inbound import Inbound
 from offhook.life_desk import none_such
 from offhook.line import NodeLine
+from offhook.line_messages import ChannelsBlocked
 from offhook.linecare import LINE_ERRORS, LineCare
 from offhook.messages import (
     CallPhase,
@@ -507,22 +509,23 @@ class Node(Desk):
         first = span * self.driver.channels_per_span
         last = min(first + self.driver.channels_per_span, self.driver.channels)
         up = self.pool.up(span)
-        idle = LineState.FREE if up else LineState.DOWN
         bits = self._alarms.get(span, 0)
         return SpanState(
             span=span,
             up=up,
             alarms=(*((bit.name or "").lower() for bit in AlarmBit if bits & bit), *self.lines.troubles(span)),
             errors=self.lines.errors(span),
-            lines="".join(self._letter(at, idle) for at in range(first, last)),
+            lines="".join(self._letter(at, up) for at in range(first, last)),
         )
 
-    def _letter(self, channel: int, idle: LineState) -> LineState:
+    def _letter(self, channel: int, up: bool) -> LineState:
         if channel in self.carrier.calls:
             return LETTERS[self.carrier.calls[channel].phase]
         if channel in self.headsets:
             return LineState.TALKING if self.headsets[channel].up else LineState.SEIZED
-        return idle
+        if channel in self.pool.blocked:
+            return LineState.BLOCKED
+        return LineState.FREE if up else LineState.DOWN
 
     def state(self) -> NodeState:
         """The node now. Cheap; no database."""
@@ -555,6 +558,14 @@ class Node(Desk):
     async def trunk_states(self) -> list[TrunkState]:
         """How each trunk group does."""
         return self.trunks.status()
+
+    async def block(self, channels: Sequence[int]) -> ChannelsBlocked:
+        """Take B-channels out of use; calls on them go on."""
+        return block(self, channels, True)
+
+    async def unblock(self, channels: Sequence[int]) -> ChannelsBlocked:
+        """Put B-channels into use again."""
+        return block(self, channels, False)
 
     async def reconcile(self) -> Reconciliation:
         """Check that the books add up; a broken sum raises an alarm event."""

@@ -25,6 +25,7 @@ from offhook.contacts.model import (
 from offhook.contacts.policy import ContactPolicy
 from offhook.labels import Label, NewLabel
 from offhook.life_messages import CampaignLife, Summary, TrialPlan
+from offhook.line_messages import ChannelsBlocked
 from offhook.messages import (
     CallRecord,
     CampaignSpec,
@@ -208,6 +209,12 @@ class Service(Persons, Protocol):
 
     async def trunk_states(self) -> list[TrunkState]:
         """How each trunk group does; empty where no lines are."""
+
+    async def block(self, channels: Sequence[int]) -> ChannelsBlocked:
+        """Take B-channels out of use for calls in both directions; what is blocked now. OffhookError: no such channel."""
+
+    async def unblock(self, channels: Sequence[int]) -> ChannelsBlocked:
+        """Put B-channels into use again; what is still blocked."""
 
     async def reconcile(self) -> Reconciliation:
         """Check that the books add up."""

@@ -247,6 +247,7 @@ class Trunks:
                     post_dial_delay_s=statistics.median(delays) if delays else None,
                     false_answers=sum(call[2] for call in group.calls) / answers if answers else 0.0,
                     resting=tuple(resting),
+                    blocked=tuple(c for c in sorted(self._pool.blocked) if self._of_span.get(c // self._pool.per_span) is group),
                 )
             )
         return states

@@ -15,7 +15,7 @@ from typing import Any, Protocol, Self
 
 from pydantic import BaseModel, Field, TypeAdapter, model_validator
 
-from offhook.control import agent_verbs, contact_verbs, handing_verbs, learning_verbs, life_verbs, outcome_verbs, strategy_verbs
+from offhook.control import agent_verbs, contact_verbs, handing_verbs, learning_verbs, life_verbs, line_verbs, outcome_verbs, strategy_verbs
 from offhook.errors import CampaignError, ListError
 from offhook.labels import Label, NewLabel
 from offhook.messages import (
@@ -321,6 +321,7 @@ VERBS: dict[str, Verb] = {
             False,
             _trunks,
         ),
+        *(Verb(*row) for row in line_verbs.ROWS),
         Verb("reconcile", "Check that the books add up.", NoArguments, Reconciliation, False, _reconcile),
         Verb("shutdown", "End the node in good order.", Shutdown, Accepted, True, _shutdown),
         Verb("help", "All verbs with the schema of their arguments.", NoArguments, list[VerbHelp], False, _help),
