@@ -366,13 +366,8 @@ def _own(connection: Connection, asking: Asking) -> tuple[Check, ...]:
     return (BestHour(asking.spec.learn, asking.spec.windows, rates.lately(connection, asking.campaign_id, asking.now_ms)),)
 
 
-def settle(connection: Connection, results: Sequence[Mapping[str, Any]]) -> None:
-    """Turn reservations into rows of the ledger.
-
-    Args:
-        connection: In the transaction that gives the journal its results.
-        results: ``id`` of the call, ``at`` when it began (ms) and ``what`` became of it. A repeated one changes nothing.
-    """
+@lru_cache(maxsize=2)
+def _settling(dialect: str) -> Any:
     kind = t.campaign.c.spec["kind"].as_string()
     department = t.campaign.c.spec["department"].as_string()
     rows = (
@@ -390,9 +385,18 @@ def settle(connection: Connection, results: Sequence[Mapping[str, Any]]) -> None
         .where(t.journal.c.call_id == bindparam("id"), t.journal.c.person != 0)
     )
     columns = ["person", "at_ms", "campaign_id", "number", "kind", "department", "result"]
-    statement = t.upsert(connection.dialect.name, t.ledger).from_select(columns, rows).on_conflict_do_nothing()
+    return t.upsert(dialect, t.ledger).from_select(columns, rows).on_conflict_do_nothing()
+
+
+def settle(connection: Connection, results: Sequence[Mapping[str, Any]]) -> None:
+    """Turn reservations into rows of the ledger.
+
+    Args:
+        connection: In the transaction that gives the journal its results.
+        results: ``id`` of the call, ``at`` when it began (ms) and ``what`` became of it. A repeated one changes nothing.
+    """
     if results:
-        connection.execute(statement, list(results))
+        connection.execute(_settling(connection.dialect.name), list(results))
 
 
 def note(

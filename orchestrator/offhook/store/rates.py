@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import URL, Connection, delete, func, select, update
+from sqlalchemy import URL, Connection, Select, delete, func, select, update
 
 from offhook import windows
 from offhook.disposition import Disposition
@@ -15,6 +16,8 @@ from offhook.store import tables as t
 
 _COUNTED = ("calls", "reached", "persons", "responses", "early", "billed_ms")
 _NOT_SENT = frozenset({Disposition.NOT_DIALLED, Disposition.UNKNOWN})
+EARLY_S = 30.0
+"""Of a campaign from before there was the setting."""
 AT_ONCE = 5000
 SEGMENTS = 200
 """Most segments that are told apart when leads are put in order."""
@@ -23,28 +26,27 @@ LONGEST = 80
 """Characters of a segment's name."""
 
 
+@lru_cache(maxsize=2)
+def _about(dialect: str) -> Select[Any]:
+    """Segment and zones of leads, and how soon is early in their campaigns. Built once: building a statement costs more than running it."""
+    early = t.campaign.c.spec["learn"]["early_s"].as_float().label("early")
+    query = select(t.lead.c.id, t.lead.c.segment, t.lead.c.zones, early).join(t.campaign, t.campaign.c.id == t.lead.c.campaign_id)
+    return query.where(t.one_of(dialect, t.lead.c.id, "leads"))
+
+
 def count(connection: Connection, calls: Sequence[Mapping[str, Any]]) -> None:
     """Add calls, columns of ``call``, to the counters; each once."""
     if not calls:
         return
-    rows = connection.execute(
-        select(t.lead.c.id, t.lead.c.segment, t.lead.c.zones).where(t.among(connection, t.lead.c.id, {c["lead_id"] for c in calls}))
-    )
-    leads = {row.id: row for row in rows}
-    early = _early(connection, {c["campaign_id"] for c in calls})
+    dialect = connection.dialect.name
+    given = {"leads": t.given(dialect, list({call["lead_id"] for call in calls}))}
+    leads = {row.id: row for row in connection.execute(_about(dialect), given)}
     found: dict[tuple[int, str, int], Counts] = {}
     for call in calls:
         lead = leads[call["lead_id"]]
         key = (call["campaign_id"], lead.segment or "", local_hour(lead.zones, call["started_ms"]))
-        found.setdefault(key, Counts()).add(counts_of(call, early[call["campaign_id"]]))
+        found.setdefault(key, Counts()).add(counts_of(call, EARLY_S if lead.early is None else lead.early))
     _add(connection, found)
-
-
-def _early(connection: Connection, campaigns: set[int]) -> dict[int, float]:
-    """How soon is early, by campaign, s."""
-    setting = t.campaign.c.spec["learn"]["early_s"].as_float()
-    rows = connection.execute(select(t.campaign.c.id, setting).where(t.among(connection, t.campaign.c.id, campaigns)))
-    return {key: 30.0 if early is None else early for key, early in rows}
 
 
 def counts_of(call: Mapping[str, Any], early_s: float) -> Counts:
@@ -69,14 +71,19 @@ def local_hour(zones: str, at_ms: int) -> int:
     return dt.datetime.fromtimestamp(at_ms / 1000, zone).hour
 
 
-def _add(connection: Connection, found: Mapping[tuple[int, str, int], Counts]) -> None:
-    statement = t.upsert(connection.dialect.name, t.rate)
+@lru_cache(maxsize=2)
+def _adding(dialect: str) -> Any:
+    statement = t.upsert(dialect, t.rate)
     sums = {name: t.rate.c[name] + statement.excluded[name] for name in _COUNTED}
+    return statement.on_conflict_do_update(index_elements=["campaign_id", "segment", "hour"], set_=sums)
+
+
+def _add(connection: Connection, found: Mapping[tuple[int, str, int], Counts]) -> None:
     rows = [
         {"campaign_id": campaign, "segment": segment, "hour": hour, **{name: int(getattr(one, name)) for name in _COUNTED}}
         for (campaign, segment, hour), one in sorted(found.items())  # always in one order, so that no two transactions wait in a ring
     ]
-    connection.execute(statement.on_conflict_do_update(index_elements=["campaign_id", "segment", "hour"], set_=sums), rows)
+    connection.execute(_adding(connection.dialect.name), rows)
 
 
 def table(connection: Connection, campaign_id: int) -> dict[tuple[str, int], Counts]:

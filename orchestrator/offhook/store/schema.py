@@ -19,8 +19,12 @@ def upgrade(connection: Connection) -> None:
     Raises:
         StoreError: The database belongs to a newer offhook, or to something else.
     """
-    tables = set(inspect(connection).get_table_names())
-    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if "alembic_version" in tables else None
+    tables, found = _look(connection)
+    if (
+        found != HEAD and connection.dialect.name == "sqlite"
+    ):  # its driver begins no transaction for tables: a crash would leave half of them
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        tables, found = _look(connection)  # another process may have been faster
     if found == HEAD:
         return
     if found is None and tables & {"campaign", "lead", "call"}:
@@ -39,3 +43,11 @@ def upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _look(connection: Connection) -> tuple[set[str], str | None]:
+    """The tables that are there, and the newest migration that was made."""
+    tables = set(inspect(connection).get_table_names())
+    if "alembic_version" not in tables:
+        return tables, None
+    return tables, connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

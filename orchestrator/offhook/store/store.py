@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, bindparam, case, create_engine, event, func, insert, select, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from offhook.clock import Clock
@@ -28,6 +27,7 @@ from offhook.store import tables as t
 from offhook.store.imports import Imports
 from offhook.store.leads import Due, Lead, Lost, Taken
 from offhook.store.next_number import next_number
+from offhook.store.reader import Reader
 from offhook.store.schema import upgrade
 from offhook.store.tables import instant as instant
 from offhook.store.writer import Row, StoreStatus, Writer, read_spool
@@ -61,15 +61,33 @@ class Counts:
     outcomes: dict[Disposition, int]
 
 
+# Built once: building a statement costs more than running it.
+_SEIZED = (
+    update(_journal)
+    .where(_journal.c.call_id == bindparam("id"))
+    .values(seized_ms=bindparam("at"), channel=bindparam("on"), dialled=bindparam("sent"))
+)
+_RESULT = update(_journal).where(_journal.c.call_id == bindparam("id")).values(result_ms=bindparam("at"), result=bindparam("what"))
+_LEAD = (
+    update(_lead)
+    .where(_lead.c.id == bindparam("lead"))
+    .values(
+        state=handing.home(bindparam("to")),
+        due_ms=bindparam("due"),
+        attempts=bindparam("made"),
+        tries=bindparam("counts", type_=_lead.c.tries.type),
+        last=bindparam("what"),
+        reason=bindparam("why"),
+        promised_ms=None,
+        hour_ms=None,
+    )
+)
+
+
 def _apply(connection: Connection, rows: Mapping[str, Sequence[Row]]) -> None:
     """Write rows by kind; the order of the kinds is the order of a call's life."""
     if found := rows.get("seized"):
-        connection.execute(
-            update(_journal)
-            .where(_journal.c.call_id == bindparam("id"))
-            .values(seized_ms=bindparam("at"), channel=bindparam("on"), dialled=bindparam("sent")),
-            list(found),
-        )
+        connection.execute(_SEIZED, list(found))
     if found := rows.get("result"):
         connection.execute(
             t.upsert(connection.dialect.name, _call).on_conflict_do_nothing(index_elements=["id"]), [r["call"] for r in found]
@@ -77,25 +95,9 @@ def _apply(connection: Connection, rows: Mapping[str, Sequence[Row]]) -> None:
         fresh = chain.seal_calls(connection, [r["call"]["id"] for r in found])
         rates.count(connection, list({r["call"]["id"]: r["call"] for r in found if r["call"]["id"] in fresh}.values()))
         outbox.queue(connection, found)
-        connection.execute(
-            update(_journal).where(_journal.c.call_id == bindparam("id")).values(result_ms=bindparam("at"), result=bindparam("what")),
-            [{"id": r["call"]["id"], "at": r["call"]["ended_ms"], "what": r["call"]["disposition"]} for r in found],
-        )
-        connection.execute(
-            update(_lead)
-            .where(_lead.c.id == bindparam("lead"))
-            .values(
-                state=handing.home(bindparam("to")),
-                due_ms=bindparam("due"),
-                attempts=bindparam("made"),
-                tries=bindparam("counts", type_=_lead.c.tries.type),
-                last=bindparam("what"),
-                reason=bindparam("why"),
-                promised_ms=None,
-                hour_ms=None,
-            ),
-            [{key: value for key, value in r["lead"].items() if key != "other"} for r in found],
-        )
+        ended = [{"id": r["call"]["id"], "at": r["call"]["ended_ms"], "what": r["call"]["disposition"]} for r in found]
+        connection.execute(_RESULT, ended)
+        connection.execute(_LEAD, [{key: value for key, value in r["lead"].items() if key != "other"} for r in found])
         made = [r["call"] for r in found if r["call"]["disposition"] != Disposition.NOT_DIALLED]  # the person noticed nothing
         ledger.settle(connection, [{"id": c["id"], "at": c["started_ms"], "what": c["disposition"]} for c in made])
         promises.kept(connection, [c for c in made if c["disposition"] != Disposition.UNKNOWN])
@@ -138,8 +140,8 @@ _ms = t.ms
 class Store(Imports):
     """An open database. Make it with :meth:`open`, end it with :meth:`close`."""
 
-    def __init__(self, engine: AsyncEngine, writer: Writer, clock: Clock) -> None:
-        self._engine = engine
+    def __init__(self, reader: Reader, writer: Writer, clock: Clock) -> None:
+        self._reader = reader
         self._writer = writer
         self._clock = clock
         self._task: asyncio.Task[None] | None = None
@@ -179,14 +181,14 @@ class Store(Imports):
             if parsed.get_backend_name() == "sqlite" and parsed.database:
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
             spool.parent.mkdir(parents=True, exist_ok=True)
-            engine = create_async_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")  # a server may have been restarted
             plain = parsed.set(drivername="sqlite") if parsed.get_backend_name() == "sqlite" else parsed
+            reading = create_engine(plain, pool_pre_ping=parsed.get_backend_name() != "sqlite")  # a server may have been restarted
             writing = create_engine(plain, poolclass=NullPool)
         except (ArgumentError, ImportError, OSError) as error:
             raise StoreError(f"[database] url = {url!r}: {error}") from error
         shown = parsed.render_as_string(hide_password=True)
         if parsed.get_backend_name() == "sqlite":
-            _sqlite_pragmas(engine.sync_engine, busy_ms, durable)
+            _sqlite_pragmas(reading, busy_ms, durable)
             _sqlite_pragmas(writing, busy_ms, durable)
         store: Store | None = None
 
@@ -195,25 +197,22 @@ class Store(Imports):
                 store.on_status(now, reason)
 
         writer = Writer(writing, _apply, clock, spool, retry_s, linger_s, status)
+        reader = Reader(reading, clock)
         try:
-            with clock.hold():
-                async with engine.begin() as connection:
-                    await connection.run_sync(upgrade)
-                left = read_spool(spool)
-                if left:
-                    async with engine.begin() as connection:
-                        await connection.run_sync(
-                            _apply, {kind: [row for of, row in left if of == kind] for kind in ("result", "recording", "agent")}
-                        )
-                    log.warning("store: %d results of an earlier run were written from %s", len(left), spool)
-                    spool.unlink()  # noqa: ASYNC240 - once, at the start
+            await reader.once(upgrade)
+            left = read_spool(spool)
+            if left:
+                rows = {kind: [row for of, row in left if of == kind] for kind in ("result", "recording", "agent")}
+                await reader.once(lambda connection: _apply(connection, rows))
+                log.warning("store: %d results of an earlier run were written from %s", len(left), spool)
+                spool.unlink()  # noqa: ASYNC240 - once, at the start
         except (SQLAlchemyError, OSError) as error:
-            await engine.dispose()
+            await reader.close()
             raise StoreError(f"{shown}: cannot be opened: {getattr(error, 'orig', None) or error}") from error
         except StoreError:
-            await engine.dispose()
+            await reader.close()
             raise
-        store = cls(engine, writer, clock)
+        store = cls(reader, writer, clock)
         store._task = asyncio.create_task(writer.run(), name="store writer")
         store._task.add_done_callback(store._writer_ended)
         return store
@@ -223,8 +222,7 @@ class Store(Imports):
         self._writer.close()
         if self._task is not None:
             await self._task
-        with self._clock.hold():
-            await self._engine.dispose()
+        await self._reader.close()
 
     def _writer_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
@@ -253,15 +251,9 @@ class Store(Imports):
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run *work*, which only reads, beside the writer."""
-        return await self._read(work)
+        return await self._reader.read(work)
 
-    async def _read(self, work: Callable[[Connection], T]) -> T:
-        try:
-            with self._clock.hold():
-                async with self._engine.connect() as connection:
-                    return await connection.run_sync(work)
-        except SQLAlchemyError as error:
-            raise StoreError(f"the database cannot be read: {getattr(error, 'orig', None) or error}") from error
+    _read = read
 
     # -- campaigns ------------------------------------------------------------------------------------------------------------------
 

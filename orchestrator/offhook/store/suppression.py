@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
 from offhook.contacts.model import ListEntry, Suppressed, Suppression
 from offhook.errors import OffhookError
@@ -69,15 +69,21 @@ def ask(connection: Connection, wanted: Suppression, now_ms: int) -> tuple[Order
     return _carry_out(connection, int(key[0]), wanted, now_ms)
 
 
+_NEW = (  # built once: building a statement costs more than running it
+    select(t.suppression)
+    .where(or_(t.suppression.c.done_ms >= bindparam("since"), t.suppression.c.done_ms.is_(None)))
+    .order_by(t.suppression.c.id)
+)
+
+
 def follow(connection: Connection, since_ms: int) -> tuple[list[Order], list[Waiting]]:
     """Orders carried out from *since_ms* on, and those that another program has written and nobody has carried out yet.
 
     Cheap, for it is asked many times a second. By time and not by id, for they need not be carried out in the order in which they came.
     """
-    done = t.suppression.c.done_ms
     orders: list[Order] = []
     waiting: list[Waiting] = []
-    for r in connection.execute(select(t.suppression).where(or_(done >= since_ms, done.is_(None))).order_by(t.suppression.c.id)):
+    for r in connection.execute(_NEW, {"since": since_ms}):
         if r.done_ms is None:
             waiting.append(Waiting(r.id, r.number, tuple(r.kinds.split()), r.campaign, r.category))
         elif not r.problem:
