@@ -12,9 +12,11 @@ import pytest
 from floors import NOBODY, PERSON, STANDARD, Ear, at_a_node
 
 from offhook.agent_messages import AgentStatus, PacingPlan
+from offhook.caps import Protection
 from offhook.contacts.model import ListEntry
 from offhook.disposition import Disposition
 from offhook.errors import AgentError, CampaignError
+from offhook.handing import HandOut
 from offhook.messages import CallingWindows, RetryPlan, Window
 from offhook.node import Node
 
@@ -114,6 +116,7 @@ def test_a_typed_number_of_the_list_is_the_lead_of_the_list(tmp_path: Path) -> N
 
     async def main(node: Node, ear: Ear) -> None:
         node.floor.log_in("ann", {"c1": STANDARD})
+        await asyncio.sleep(3)  # the leads wait in the hopper
         shown = await node.floor.ask_number("ann", "c1", "13900000002", preview=True)
         await asyncio.sleep(5)
         assert node.pool.in_use == 0
@@ -155,3 +158,25 @@ def test_a_stopped_campaign_takes_no_typed_number(tmp_path: Path) -> None:
             await node.floor.ask_number("ann", "c1", NUMBER)
 
     at_a_node(tmp_path, PERSON, leads=0, mode="manual", pacing=TYPED)(main)
+
+
+def test_a_number_in_other_hands_is_refused_and_the_campaign_s_own_caps_hold(tmp_path: Path) -> None:
+    """D07, L16: the lead of the list belongs to bob alone; a cap of the campaign holds for typed numbers too."""
+
+    async def main(node: Node, ear: Ear) -> None:
+        for name in ("ann", "bob"):
+            node.floor.log_in(name, {"c1": STANDARD})
+        node.floor.pause("bob", "later")
+        await node.hand_out(HandOut(campaign="c1", to=("agent:bob",), method="hand", numbers=("13900000001",)))
+        with pytest.raises(CampaignError, match="in the hands of agent:bob; take it back"):
+            await node.floor.ask_number("ann", "c1", "13900000001")
+        await node.floor.ask_number("ann", "c1", "13900000002")
+        await asyncio.sleep(6)
+        node.floor.done("ann")
+        await asyncio.sleep(2)
+        node.floor.ready("ann")
+        with pytest.raises(CampaignError, match="cap own of the campaign: 1 of 1"):
+            await node.floor.ask_number("ann", "c1", "13900000002")
+
+    own = Protection.model_validate({"caps": [{"name": "own", "attempts": 1, "window_s": 3600}]})
+    at_a_node(tmp_path, leads=3, mode="manual", pacing=TYPED, protection=own)(main)

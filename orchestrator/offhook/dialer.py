@@ -213,6 +213,15 @@ class Dialer:
         self.hopper.clear()
         self._dry = False
 
+    def take_out(self, e164: str) -> Lead | None:
+        """A lead that waits here for its call, by its number, for the agent who asked for that one."""
+        for leads in (self.hopper, self._previews, self._skipped):
+            for lead in leads:
+                if lead.e164 == e164:
+                    leads.remove(lead)
+                    return lead
+        return None
+
     def give_back(self) -> None:
         """Return the reserved leads to the database, those under review and those whose agent waits for a line too."""
         for lead, _ in list(self._going.values()):

@@ -205,10 +205,13 @@ class Floor:
         """
         agent = self._asking(name, campaign)
         dialer = self._node.dialer(campaign)
-        lead = await typed.reserve(self._node, dialer, name, number, whom)
-        if not self.show(dialer, lead, agent, at_once=not preview):
-            self._node.store.drop([lead], f"agent {name} was not free any more")
-            dialer.closed += 1
+        found = await typed.reserve(self._node, dialer, name, number, whom)
+        if not self.show(dialer, found.lead, agent, at_once=not preview):
+            if found.was == "open":
+                self._node.store.release([found.lead])
+            else:
+                self._node.store.drop([found.lead], f"agent {name} was not free any more")
+                dialer.closed += 1
             raise AgentError(f"agent '{name}' has got something else in hand meanwhile; ask again after it")
         return self._shown(agent)
 

@@ -10,7 +10,7 @@ from offhook import windows
 from offhook.errors import CampaignError
 from offhook.messages import Wanted
 from offhook.numbers import NumberError, parse
-from offhook.store import Lead, ledger, typed
+from offhook.store import ledger, typed
 from offhook.store.tables import ms
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from offhook.node import Node
 
 
-async def reserve(node: Node, dialer: Dialer, agent: str, text: str, name: str = "") -> Lead:
+async def reserve(node: Node, dialer: Dialer, agent: str, text: str, name: str = "") -> typed.Reserved:
     """Make the typed number a lead of the campaign, or take the one that it has, reserved for a call by *agent*.
 
     Raises:
@@ -42,6 +42,9 @@ async def reserve(node: Node, dialer: Dialer, agent: str, text: str, name: str =
         opens = windows.next_open(spec.windows, zones, now)
         when = f"from {opens:%Y-%m-%d %H:%M:%S} UTC on" if opens is not None else "at no time within a year"
         raise CampaignError(f"number {number.e164} may be called {when}: the campaign's calling hours")
+    waiting = dialer.take_out(number.e164)
+    if waiting is not None:  # screened and journalled already
+        return typed.Reserved(waiting, "open")
     asking = ledger.asking(node.name, dialer.id, ms(now), node.store.rules, spec)
     what, call_id = typed.TypedNumber(number, text, name, agent), node.new_id()
     try:
@@ -50,4 +53,4 @@ async def reserve(node: Node, dialer: Dialer, agent: str, text: str, name: str =
         raise CampaignError(f"number {number.e164}: campaign '{spec.name}' has just got it; try again") from error
     dialer.leads += reserved.was == "new"
     dialer.closed -= reserved.was == "closed"
-    return reserved.lead
+    return reserved
