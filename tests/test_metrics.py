@@ -15,8 +15,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from offhook.agent_messages import AgentLevel
 from offhook.config import MetricsSettings
 from offhook.errors import ConfigError
+from offhook.learning import Counts
 from offhook.messages import CampaignSpec
-from offhook.metrics import serving_metrics
+from offhook.metrics import learnt, serving_metrics
 from offhook.node import Node
 
 PERSON = {"kind": "person", "ring_s": 0.05, "post_dial_s": 0.05, "greeting": ["person-zh-wei"], "hangs_up_after_s": 60}
@@ -92,3 +93,14 @@ async def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
 async def test_no_port_no_metrics(tmp_path: Path) -> None:
     async with Node(settings(tmp_path), driver=simulator(PERSON)) as node, serving_metrics(MetricsSettings(), node) as port:
         assert port == 0
+
+
+def test_results_of_a_campaign_are_five_figures_however_many_segments_it_has_l15() -> None:
+    family = learnt({"c1": Counts(10, 5, 3, 2, 1, 60_000)})
+    assert {sample.labels["what"]: sample.value for sample in family.samples} == {
+        "calls": 10,
+        "reached": 5,
+        "persons": 3,
+        "responses": 2,
+        "early": 1,
+    }

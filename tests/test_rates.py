@@ -91,6 +91,7 @@ async def test_results_are_counted_by_segment_and_the_callees_hour_and_a_repeate
     assert [(one.name, one.calls) for one in found.hours] == [("10", 3), ("19", 1)]
     assert (found.total.calls, found.total.responses) == (4, 1)
     assert found.total.response < south.expected + 0.01  # one call says next to nothing
+    assert {name: (one.calls, one.persons) for name, one in (await made.counted()).items()} == {"c1": (4, 2)}
     with pytest.raises(CampaignError, match="no campaign 'c9'"):
         await made.rates("c9")
     await made.store.close()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection
 
 from offhook.clock import Clock
-from offhook.learning import Rates, rates
+from offhook.learning import Counts, Rates, rates
 from offhook.messages import CampaignSpec
 from offhook.store import rates as counters
 
@@ -31,6 +31,10 @@ class LearningDesk:
         spec = await self.campaign_spec(name)
         now = self.clock.now()
         return rates(name, spec.learn, await self.store.read(lambda connection: counters.of_campaign(connection, name)), now)
+
+    async def counted(self) -> dict[str, Counts]:
+        """Counters of every campaign that was called for, over all segments and hours."""
+        return await self.store.read(counters.totals)
 
     async def _relearn(self, campaign_id: int, old: CampaignSpec, new: CampaignSpec) -> None:
         """The segments are others now: give every lead its own, and count the calls so far anew."""

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -18,6 +19,7 @@ from prometheus_client.registry import Collector
 from offhook.agent_messages import AgentShown, AgentStatus
 from offhook.config import MetricsSettings
 from offhook.errors import ConfigError
+from offhook.learning import Counts
 from offhook.line_messages import TrunkState
 from offhook.messages import CampaignState, Health, NodeState
 from offhook.service import Service
@@ -25,6 +27,8 @@ from offhook.service import Service
 log = logging.getLogger(__name__)
 
 PICTURE_S = 1.0
+RESULTS_EACH = 10
+"""Pictures between two looks at the counters in the database."""
 
 _PACING = {
     # field of PacingShown: what
@@ -124,6 +128,16 @@ def picture(
     return (*plain, health, outcomes, leads, active, people, *pacing.values(), *lines(state, trunks))
 
 
+def learnt(results: Mapping[str, Counts]) -> Metric:
+    """What the calls of each campaign gave; segments and hours are told by ``offhook campaign rates``, they would be too many here."""
+    what = "Calls whose number was sent, and of these: answered, by a person, with a response; persons who hung up soon."
+    family = CounterMetricFamily("offhook_campaign_results", what, labels=["campaign", "what"])
+    for campaign, counts in results.items():
+        for name in ("calls", "reached", "persons", "responses", "early"):
+            family.add_metric([campaign, name], getattr(counts, name))
+    return family
+
+
 class _Last(Collector):
     """The last picture, for the HTTP thread."""
 
@@ -147,16 +161,24 @@ async def serving_metrics(settings: MetricsSettings, node: Service) -> AsyncIter
     last = _Last()
     registry = CollectorRegistry(auto_describe=False)
     registry.register(last)
-    last.families = picture(node.state(), await node.campaigns(), node.floor.agents(), await node.trunk_states())
+
+    async def take() -> tuple[Metric, ...]:
+        return picture(node.state(), await node.campaigns(), node.floor.agents(), await node.trunk_states())
+
+    results = learnt(await node.counted())
+    last.families = (*await take(), results)
     try:
         server, thread = start_http_server(settings.port, settings.address, registry)
     except OSError as error:
         raise ConfigError(f"[metrics] {settings.address}:{settings.port}: {error.strerror}; choose another port, or 0 for none") from error
 
     async def look() -> None:
-        while True:
+        seen = results
+        for pictures in itertools.count(1):
             await asyncio.sleep(PICTURE_S)
-            last.families = picture(node.state(), await node.campaigns(), node.floor.agents(), await node.trunk_states())
+            if pictures % RESULTS_EACH == 0:
+                seen = learnt(await node.counted())
+            last.families = (*await take(), seen)
 
     looking = asyncio.create_task(look(), name="metrics")
     try:

@@ -24,6 +24,7 @@ from offhook.contacts.model import (
 )
 from offhook.contacts.policy import ContactPolicy
 from offhook.labels import Label, NewLabel
+from offhook.learning import Counts, Rates
 from offhook.life_messages import CampaignLife, Summary, TrialPlan
 from offhook.line_messages import ChannelsBlocked
 from offhook.messages import (
@@ -146,6 +147,12 @@ class Service(Persons, Protocol):
 
     async def update_campaign(self, name: str, update: CampaignUpdate) -> CampaignState:
         """Change a campaign, running or not; effective with its next call."""
+
+    async def rates(self, name: str) -> Rates:
+        """Connect, person and response rates of a campaign by segment and hour."""
+
+    async def counted(self) -> dict[str, Counts]:
+        """Counters of every campaign that was called for, over all segments and hours."""
 
     async def import_list(self, campaign: str, path: Path, mapping: Mapping[str, str] | None = None) -> ImportReport:
         """Read a CSV or XLSX list into a campaign (D31), all lines or none.

@@ -98,6 +98,14 @@ def of_campaign(connection: Connection, name: str) -> dict[tuple[str, int], Coun
     return {} if campaign is None else table(connection, campaign)
 
 
+def totals(connection: Connection) -> dict[str, Counts]:
+    """Counters of every campaign that was called for, by its name, over all segments and hours."""
+    sums = (func.sum(t.rate.c[name]).label(name) for name in _COUNTED)
+    query = select(t.campaign.c.name.label("campaign"), *sums).join(t.rate, t.rate.c.campaign_id == t.campaign.c.id)
+    rows = connection.execute(query.group_by(t.campaign.c.name))
+    return {row.campaign: Counts(*(int(getattr(row, name)) for name in _COUNTED)) for row in rows}
+
+
 _lately: dict[tuple[URL, int], tuple[int, Learnt]] = {}
 
 
