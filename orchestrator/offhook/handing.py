@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from offhook.store import Store
     from offhook.store.store import Stored
 
-AT_ONCE = 2000
-"""Leads dealt in one transaction."""
+AT_ONCE = 5000
+"""Leads looked at in one transaction."""
 
 Owner = Annotated[
     str,
@@ -193,15 +193,13 @@ class HandingDesk:
     async def _walk(self, stored: Stored, source: Sequence[str], choose: Callable[[Any], str | None]) -> dict[str, int]:
         """Ask *choose* whose each lead becomes, some thousand leads in a transaction."""
         given: Counter[str] = Counter()
-        last = 0
-        while True:
-            rows = await self.store.read(partial(handing.some, campaign_id=stored.id, owners=source, after=last, limit=AT_ONCE))
+        top = await self.store.read(t.last_lead)
+        for after in range(0, top, AT_ONCE):
+            rows = await self.store.read(partial(handing.some, campaign_id=stored.id, owners=source, after=after, to=after + AT_ONCE))
             chosen = [(row.id, owner) for row in rows if (owner := choose(row)) is not None]
             if chosen:
                 given.update(await self.store.work(partial(handing.give, given=chosen)))
-            if len(rows) < AT_ONCE:
-                return dict(given)
-            last = rows[-1].id
+        return dict(given)
 
     async def _told(self, stored: Stored) -> None:
         def work(connection: Connection) -> None:

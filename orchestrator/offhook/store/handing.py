@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, delete, func, insert, literal, select, tuple_, update
 
 from offhook.store import tables as t
 
@@ -45,7 +45,7 @@ def shares(connection: Connection, campaign_id: int) -> list[Share]:
     found: list[Share] = []
     at: tuple[str, str] | None = None
     while True:
-        later = [] if at is None else [or_(lead.owner > at[0], and_(lead.owner == at[0], lead.zones > at[1]))]
+        later = [] if at is None else [tuple_(lead.owner, lead.zones) > tuple_(literal(at[0]), literal(at[1]))]
         row = connection.execute(
             select(lead.owner, lead.zones, lead.due_ms).where(*mine, *later).order_by(lead.owner, lead.zones, lead.due_ms).limit(1)
         ).first()
@@ -71,29 +71,36 @@ def candidates(connection: Connection, campaign_id: int, now_ms: int, owner: str
     return connection.execute(_NEXT, values).fetchall()
 
 
-def some(connection: Connection, campaign_id: int, owners: Sequence[str], after: int, limit: int) -> Sequence[Any]:
-    """Leads by id that can be handed out (no *owners*: those that nobody has) or handed on; calls in progress are left out."""
+def some(connection: Connection, campaign_id: int, owners: Sequence[str], after: int, to: int) -> Sequence[Any]:
+    """Leads by id, above *after* and up to *to*, that can be handed out (no *owners*: those that nobody has) or handed on. Calls in
+    progress are left out.
+    """
     whose = t.lead.c.owner.in_(owners) if owners else t.lead.c.owner == ""
     query = select(t.lead.c.id, t.lead.c.e164, t.lead.c.name, t.lead.c.extra, t.lead.c.attempts, t.lead.c.owner)
-    query = query.where(t.lead.c.campaign_id == campaign_id, whose, t.lead.c.state == (HANDED if owners else "open"), t.lead.c.id > after)
-    return connection.execute(query.where(t.lead.c.promised_ms.is_(None)).order_by(t.lead.c.id).limit(limit)).fetchall()
+    query = query.where(*t.part(campaign_id, after, to), whose, t.lead.c.state == (HANDED if owners else "open"))
+    return connection.execute(query.where(t.lead.c.promised_ms.is_(None)).order_by(t.lead.c.id)).fetchall()
 
 
 def waiting(connection: Connection, campaign_id: int, owner: str, after: int, limit: int) -> Sequence[Any]:
     """What waits for an owner, by id."""
     mine = (t.lead.c.campaign_id == campaign_id, t.lead.c.state == HANDED, t.lead.c.owner == owner, t.lead.c.id > after)
-    return connection.execute(select(t.lead).where(*mine).order_by(t.lead.c.id).limit(limit)).fetchall()
+    return connection.execute(select(t.lead).where(*mine, t.lead.c.owner != "").order_by(t.lead.c.id).limit(limit)).fetchall()
 
 
 def give(connection: Connection, given: Sequence[tuple[int, str]]) -> dict[str, int]:
     """Give leads, by id, to owners; how many each got. A lead that is being called meanwhile stays where it is."""
-    counts: Counter[str] = Counter()
-    for owner in {owner for _, owner in given}:
-        ids = [lead for lead, to in given if to == owner]
-        waiting = t.lead.c.state.in_(("open", HANDED))
-        work = update(t.lead).where(t.among(connection, t.lead.c.id, ids), waiting).values(owner=owner, state=HANDED if owner else "open")
-        counts[owner] += connection.execute(work).rowcount
-    return dict(counts)
+    waiting = t.lead.c.state.in_(("open", HANDED))
+    among = t.among(connection, t.lead.c.id, [lead for lead, _ in given])
+    there = set(connection.execute(select(t.lead.c.id).where(among, waiting).with_for_update()).scalars())
+    rows: list[dict[str, int | str]] = [
+        {"lead": lead, "to": owner, "is": HANDED if owner else "open"} for lead, owner in given if lead in there
+    ]
+    if rows:
+        connection.execute(_GIVE, rows)
+    return dict(Counter(row["to"] for row in rows if isinstance(row["to"], str)))
+
+
+_GIVE = update(t.lead).where(t.lead.c.id == bindparam("lead")).values(owner=bindparam("to"), state=bindparam("is"))
 
 
 def keep_no_more(connection: Connection, campaign_id: int, owners: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from offhook.store import Store
 
 AT_ONCE = 5000
-"""Leads that get another place in one transaction."""
+"""Leads looked at for one transaction."""
 
 
 def places(connection: Connection, campaign_id: int, mix: ListMix, source: str) -> ColumnElement[int]:
@@ -36,30 +36,23 @@ async def remix(store: Store, campaign_id: int, mix: ListMix | None) -> int:
     """Give every lead that was never called its place in another mix, some thousand at a time; how many. None: as they came."""
     sources = await store.read(lambda connection: _sources(connection, campaign_id))
     given: Counter[str] = Counter()
-    last = moved = 0
-    while True:
-
-        def work(connection: Connection, after: int = last, before: Counter[str] = given) -> tuple[list[dict[str, int]], Counter[str]]:
-            counts = before.copy()  # a transaction may be tried twice
-            rows = connection.execute(_SOME, {"campaign": campaign_id, "after": after, "most": AT_ONCE}).fetchall()
-            changes = [{"lead": row.id, "place": _place(row, mix, sources, counts)} for row in rows]
-            if changes:
-                connection.execute(_MOVE, changes)
-            return changes, counts
-
-        changes, given = await store.work(work)
+    top = await store.read(t.last_lead)
+    moved = 0
+    for after in range(0, top, AT_ONCE):
+        some = {"campaign": campaign_id, "after": after, "to": after + AT_ONCE}
+        rows = await store.read(lambda connection, some=some: connection.execute(_SOME, some).fetchall())
+        changes = [{"lead": row.id, "place": _place(row, mix, sources, given)} for row in rows]
+        if changes:
+            await store.work(lambda connection, changes=changes: connection.execute(_MOVE, changes))
         moved += len(changes)
-        if len(changes) < AT_ONCE:
-            return moved
-        last = changes[-1]["lead"]
+    return moved
 
 
 _FRESH = (t.lead.c.state == "open", t.lead.c.attempts == 0, t.lead.c.promised_ms.is_(None), t.lead.c.due_ms < PLACES_END)
 _SOME = (
     select(t.lead.c.id, t.lead.c.import_id, t.lead.c.extra)
-    .where(t.lead.c.campaign_id == bindparam("campaign"), *_FRESH, t.lead.c.id > bindparam("after"))
+    .where(*t.part(bindparam("campaign"), bindparam("after"), bindparam("to")), *_FRESH)
     .order_by(t.lead.c.id)
-    .limit(bindparam("most"))
 )
 _MOVE = update(t.lead).where(t.lead.c.id == bindparam("lead"), *_FRESH).values(due_ms=bindparam("place"))
 

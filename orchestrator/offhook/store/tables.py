@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, String, Table, bindparam, func, select
+from sqlalchemy import BigInteger, BindParameter, ColumnElement, Connection, String, Table, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from offhook.store import contact_models as persons
@@ -41,6 +41,21 @@ strategy = _table(persons.StrategyRow)
 team = _table(persons.TeamRow)
 outcome = _table(persons.OutcomeRow)
 export_log = _table(persons.ExportRow)
+
+
+def part(
+    campaign_id: int | BindParameter[int], after: int | BindParameter[int], to: int | BindParameter[int]
+) -> tuple[ColumnElement[bool], ...]:
+    """Leads of a campaign whose ids are above *after* and up to *to*: a walk through all leads that reads each once.
+
+    The campaign's number is kept from the indexes by adding nothing to it: through these every step would sort all that is left.
+    """
+    return lead.c.campaign_id + 0 == campaign_id, lead.c.id > after, lead.c.id <= to
+
+
+def last_lead(connection: Connection) -> int:
+    """The highest id of a lead."""
+    return int(connection.execute(select(func.max(lead.c.id))).scalar() or 0)
 
 
 def upsert(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
