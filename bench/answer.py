@@ -24,9 +24,9 @@ from offhook.amd import data, evaluate
 from offhook.amd.data import Clip
 from offhook.amd.evaluate import Trial
 from offhook_core import EventKind
-from offhook_core.answer import AnswerSettings, hear
+from offhook_core.answer import AnswerSettings, Heard, hear
 
-COSTS = ((1, 1), (2, 1), (4, 1), (8, 1), (16, 1), (50, 1), (4, 1), (4, 1), (4, 1), (4, 1))
+COSTS = ((0.5, 1), (1, 1), (1.5, 1), (2.5, 1), (3, 1), (4, 1), (2, 1), (2, 1), (2, 1), (2, 1))
 """Of a lost person and of a machine taken for one."""
 SECONDS = (0.2, 0.2, 0.2, 0.2, 0.2, 0.2, 0.02, 0.1, 0.4, 0.8)
 """Of one more second."""
@@ -72,33 +72,72 @@ def measure(clips: Sequence[Clip], own: set[str], models: Path, vary: int | None
     return results
 
 
-def pick_ups(clips: Sequence[Clip], count: int = 160) -> str:
-    """Somebody picks up in the midst of a greeting, and greetings heard to their end; by the built-in model, which has met the voices."""
+def _line(calls: Sequence[NDArray[np.float32]], rng: np.random.Generator, model: bytes | None) -> list[Heard]:
+    """Calls heard on a quiet line, three seconds of it after each."""
+    tail = np.zeros(3 * data.RATE, np.float32)
+    lines = [np.concatenate([x, tail]) for x in calls]
+    noisy = [np.clip(x + 8 * rng.standard_normal(len(x)), -32768, 32767).astype(np.int16) for x in lines]
+    return hear(noisy, model=model)
 
-    def at(x: NDArray[np.float32], dbm0: float) -> NDArray[np.float32]:
-        return np.asarray(x * data.DBM0 * 10 ** (dbm0 / 20) / max(float(np.sqrt(np.mean(x * x))), 1e-5), np.float32)
+
+def _at(x: NDArray[np.float32], dbm0: float) -> NDArray[np.float32]:
+    return np.asarray(x * data.DBM0 * 10 ** (dbm0 / 20) / max(float(np.sqrt(np.mean(x * x))), 1e-5), np.float32)
+
+
+def pick_ups(clips: Sequence[Clip], model: bytes | None, seeds: Sequence[int] = range(3, 9), count: int = 160) -> str:
+    """Somebody picks up in the midst of a greeting, and greetings heard to their end; by a model that has met the voices."""
 
     def verdicts(calls: Sequence[NDArray[np.float32]]) -> list[list[str]]:
-        tail = np.zeros(3 * data.RATE, np.float32)
-        lines = [np.concatenate([x, tail]) for x in calls]
-        noisy = [np.clip(x + 8 * rng.standard_normal(len(x)), -32768, 32767).astype(np.int16) for x in lines]
-        return [[e.detail for e in heard.events if e.kind == EventKind.ANSWER] for heard in hear(noisy)]
+        return [[e.detail for e in heard.events if e.kind == EventKind.ANSWER] for heard in _line(calls, rng, model)]
 
-    rng = np.random.default_rng(3)
     people = [clip for clip in clips if clip.sort == 0 and clip.end - clip.onset < 1.25 * data.RATE]
     greetings = [clip for clip in clips if clip.label in ("machine", "announcement") and clip.end - clip.onset > 5 * data.RATE]
-    calls = []
-    for _ in range(count):
-        greeting, person = greetings[int(rng.integers(len(greetings)))], people[int(rng.integers(len(people)))]
-        first = greeting.audio[greeting.onset : greeting.onset + int(rng.uniform(3.5, 5) * data.RATE)]
-        gap = np.zeros(int(rng.uniform(0.2, 0.6) * data.RATE), np.float32)
-        second = person.audio[person.onset : person.end]
-        calls.append(np.concatenate([at(first, rng.uniform(-26, -14)), gap, at(second, rng.uniform(-26, -12))]))
-    machines = [found for found in verdicts(calls) if found and found[0] in evaluate.MACHINES]
-    whole = verdicts([at(clip.audio, -18) for clip in clips if clip.label in data.AUTOMATIC and len(clip.audio) < 15 * data.RATE][::2])
+    short = [clip for clip in clips if clip.label in data.AUTOMATIC and len(clip.audio) < 15 * data.RATE]
+    lines = []
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        calls = []
+        for _ in range(count):
+            greeting, person = greetings[int(rng.integers(len(greetings)))], people[int(rng.integers(len(people)))]
+            first = greeting.audio[greeting.onset : greeting.onset + int(rng.uniform(3.5, 5) * data.RATE)]
+            gap = np.zeros(int(rng.uniform(0.2, 0.6) * data.RATE), np.float32)
+            second = person.audio[person.onset : person.end]
+            calls.append(np.concatenate([_at(first, rng.uniform(-26, -14)), gap, _at(second, rng.uniform(-26, -12))]))
+        machines = [found for found in verdicts(calls) if found and found[0] in evaluate.MACHINES]
+        whole = verdicts([_at(clip.audio, -18) for clip in short[seed % 2 :: 2]])
+        lines.append(
+            f"seed {seed}: picked up in a greeting: {sum(found[-1] == 'person' for found in machines)} of {len(machines)} noticed; "
+            f"nobody did: {sum('person' in found[1:] for found in whole)} of {len(whole)} believed to have"
+        )
+    return "\n".join(lines)
+
+
+def beeps(clips: Sequence[Clip], seed: int = 9) -> str:
+    """Message beeps after greetings: those in the recordings, and two made-up ones after each greeting that has none."""
+    rng = np.random.default_rng(seed)
+    own = [clip for clip in clips if clip.label == "machine" and clip.beep is not None]
+    calls = [_at(clip.audio, rng.uniform(-28, -12)) for clip in own]
+    spans = [(1000 * (clip.beep or 0) / data.RATE, 1000 * max(clip.end, clip.beep or 0) / data.RATE) for clip in own]
+    for clip in [clip for clip in clips if clip.label == "machine" and clip.beep is None] * 2:
+        greeting = _at(clip.audio[: clip.end], rng.uniform(-28, -12))
+        gap, length = int(rng.uniform(0.1, 1.5) * data.RATE), int(rng.uniform(0.15, 1.0) * data.RATE)
+        wave = np.sin(2 * np.pi * rng.uniform(400, 2000) * np.arange(length) / data.RATE).astype(np.float32)
+        loud = 20 * np.log10(float(np.sqrt(np.mean(greeting * greeting))) / data.DBM0) + rng.uniform(-12, 3)
+        calls.append(np.concatenate([greeting, np.zeros(gap, np.float32), _at(wave, loud)]))
+        start = (clip.end + gap) / data.RATE * 1000
+        spans.append((start, start + length / data.RATE * 1000))
+    hits, late, early = [], [], []
+    for (start, end), heard in zip(spans, _line(calls, rng, None), strict=True):
+        told = [e.t_ms for e in heard.events if e.kind == EventKind.TONE and e.name in ("beep", "record") and not e.provisional]
+        after = [t for t in told if start <= t <= end + 1000]
+        hits.append(bool(after))
+        late += [t - end for t in after[:1]]
+        early.append(any(t < start for t in told))
+    made = len(own)
     return (
-        f"picked up in a greeting: {sum(found[-1] == 'person' for found in machines)} of {len(machines)} noticed; "
-        f"nobody did: {sum('person' in found[1:] for found in whole)} of {len(whole)} believed to have"
+        f"message beeps of recordings: {sum(hits[:made])} of {made} found, made-up ones: {sum(hits[made:])} of {len(hits) - made}; "
+        f"told after the end of a made-up beep: median {np.median(late[made:]):.0f} ms, most {max(late[made:]):.0f} ms; "
+        f"beeps told inside a greeting: in {sum(early)} of {len(early)}"
     )
 
 
@@ -185,7 +224,9 @@ def main() -> None:
         results = {"as recorded": measure(clips, own, arguments.models, None), "random line": measure(clips, own, arguments.models, 5)}
     except (OSError, ValueError) as wrong:
         parser.exit(1, f"bench.answer: {wrong}\n")
-    print(pick_ups([clip for clip in clips if clip.path in own]))
+    counted = [clip for clip in clips if clip.path in own]
+    print(pick_ups(counted, (arguments.models / "model.bin").read_bytes()))
+    print(beeps(counted))
     for line, found in results.items():
         print(f"## {line}\n\n{table(found)}")
     if arguments.json:

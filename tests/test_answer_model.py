@@ -10,7 +10,7 @@ import soundfile
 from numpy.typing import NDArray
 
 import offhook_drivers
-from offhook.amd import calibrate, data, evaluate, model, synth
+from offhook.amd import calibrate, data, evaluate, model, sounds, synth
 from offhook.amd.examples import Examples, run
 from offhook_core import Answer, CallAnalyzer, CoreError, Detect, EventKind
 from offhook_core.answer import FEATURES, PRESETS, AnswerSettings, hear
@@ -185,10 +185,11 @@ def test_a_model_file_comes_back_as_it_was() -> None:
 
 def test_the_core_runs_the_network_that_was_trained() -> None:
     """The numpy network over the core's own features gives the core's probabilities."""
-    made = calibrate.apply(weights(4), (0.8, 1.2, -0.3))
+    table = np.cumsum(np.random.default_rng(1).uniform(0.2, 1.5, model.SHAPES["odds"]), axis=1) - 4
+    made = calibrate.apply(weights(4), table.astype(np.float32))
     patient = AnswerSettings.preset("careful", cost_second=0, wait_ms=2000, total_ms=60000)  # a verdict would begin anew
     (heard,) = hear([call("machine-de-leave", tail_ms=500)], model=model.pack(made), settings=patient, detectors=Detect.ANSWER)
-    person = calibrate.person(made, run(made, heard.features[None])[0])
+    person = calibrate.person(made, heard.features)
     judged = heard.p[:, Answer.PERSON] > 0
     assert judged.sum() > 100
     assert np.abs(person - heard.p[:, Answer.PERSON])[judged].max() < 0.01
@@ -273,18 +274,50 @@ def test_manifests_that_cannot_be_used_are_named(tmp_path: Path) -> None:
         data.load([tmp_path])
 
 
-def test_calibration_finds_an_offset_that_was_put_in() -> None:
-    made = calibrate.apply(weights(7), (1, 1, 0))
+def test_calibration_finds_what_was_bent_and_never_falls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Log odds that are far too sure below 0 and not sure enough above it come back honest at every time; more is never less."""
     rng = np.random.default_rng(0)
-    x = rng.standard_normal((300, 130, FEATURES)).astype(np.float16)
+    made = {**weights(7), "odds": calibrate.UNCHANGED}
+    clips = [
+        data.Clip("x", label, "", "s", str(i), "en", "", np.zeros(800, np.float32), 0, 800, None)
+        for i, label in enumerate(["human", "machine"] * 2000)
+    ]
+    x = rng.standard_normal((len(clips), len(model.TIMES_S), FEATURES)).astype(np.float32)
+    x[:, :, model.ACTIVE] = 1
     z = calibrate.log_odds(run(made, x))
-    sort = (rng.random(z.shape) > 1 / (1 + np.exp(-(0.6 * z + 0.5)))).astype(np.int8)
-    examples = Examples(x, sort, np.ones(sort.shape, np.float32), [frozenset()] * 300, np.zeros(300, bool))
-    said = calibrate.person(calibrate.apply(made, calibrate.fit([(made, examples)])), run(made, x))
-    balance = 0.5 / np.where(sort == 0, (sort == 0).mean(), (sort != 0).mean())  # people and others weigh the same
-    for low, high in ((0.2, 0.5), (0.5, 0.8)):
-        here = (said > low) & (said < high)
-        assert abs(np.average(said[here], weights=balance[here]) - np.average(sort[here] == 0, weights=balance[here])) < 0.03
+    z = (z - z.mean()) / z.std() * 2
+    honest = np.where(z < 0, 0.4 * z, 1.5 * z)
+    person = rng.random(z.shape) < 1 / (1 + np.exp(-honest))
+    for t in range(len(model.TIMES_S)):
+        row = calibrate._fit(z[:, t], person[:, t])
+        assert (np.diff(row) > 0).all()
+        said = 1 / (1 + np.exp(-np.interp(z[:, t], model.KNOTS, row)))
+        weight = 0.5 / np.where(person[:, t], person[:, t].mean(), (~person[:, t]).mean())
+        for low, high in ((0.1, 0.4), (0.4, 0.6), (0.6, 0.9)):
+            here = (said > low) & (said < high)
+            assert abs(np.average(said[here], weights=weight[here]) - np.average(person[here, t], weights=weight[here])) < 0.04
+    monkeypatch.setattr(calibrate, "features", lambda clips, seed: x[: 2 * len(clips)])
+    table = calibrate.fit([(made, clips[:2000])])
+    assert table.shape == model.SHAPES["odds"] and (np.diff(table) > 0).all()
+    assert np.array_equal(calibrate.fit([]), calibrate.UNCHANGED)
+
+
+def test_what_no_voice_makes_repeats_by_seed_and_is_heard() -> None:
+    for share, kind in sounds.KINDS:
+        first, again = (kind(RATE, np.random.default_rng(4)) for _ in range(2))
+        assert share > 0 and first.shape == (RATE,) and first.dtype == np.float32
+        assert np.array_equal(first, again) and np.isfinite(first).all() and np.abs(first).max() > 0
+    assert sum(share for share, _ in sounds.KINDS) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_room_full_of_noise_is_no_person(seed: int) -> None:
+    """Noise is loud until the floor is known; then it is seen to have been the floor (S01)."""
+    rng = np.random.default_rng([77, seed])
+    noise = data.noise(8 * RATE, rng) * 10 ** rng.uniform(2.2, 3.6)
+    audio = np.clip(np.concatenate([noise, np.zeros(2 * RATE)]) + rng.normal(0, 6, 10 * RATE), -32000, 32000).astype(np.int16)
+    for preset in PRESETS[:3]:
+        assert "person" not in [verdict for _, verdict, _ in verdicts(audio, AnswerSettings.preset(preset))]
 
 
 def test_texts_exist_in_every_language_for_every_class() -> None:

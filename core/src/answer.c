@@ -1,9 +1,7 @@
-/* Answer analysis: measures of each 20 ms of a call after its answer, the network over them, and the decision by costs.
+/* Answer analysis: measures of each 20 ms of a call after its answer, for the network that judges them; the decision is in answer_verdict.c.
  *
  * Levels are taken relative to the call's own speech level and floor, so that neither the loudness of a line nor its law counts. What the
- * other detectors heard comes in through oh_answer_heard(): a fax tone is a verdict by itself, network tones forbid "person" as long as
- * nothing else was heard, a beep after speech is a machine. A verdict is given once and may be changed later: when somebody picks up in
- * the middle of a greeting, or when a beep follows what had sounded like a person. */
+ * other detectors heard comes in through oh_answer_heard(). */
 #include "answer.h"
 
 #include <errno.h>
@@ -12,43 +10,22 @@
 
 #include "lane.h"
 
-#define FRAMES(ms) ((ms) / OH_FRAME_MS)
-
 enum {
-    HANG = 10,          /* quiet frames that end an utterance */
-    CLICK = 4,          /* fewer active frames are none */
-    FLOOR_FRAMES = 32,  /* the floor is the least level of one to two such spans */
-    STEADY = 3,         /* frames that must agree on a verdict */
-    CHANGE_STEADY = 15, /* the same, to change one */
-    MIN_HEARD = 50,     /* frames of speech and pauses before a time limit may force a verdict */
-    LAST_FRAME = 3000,  /* the analysis ends */
-    MAX_CHANGES = 6,
-    BEEP_AFTER = 10,     /* frames after the answer: an earlier tone is the end of the ring-back */
-    LATE_BEEP = 400,     /* frames after the verdict "person" in which a beep changes it */
-    LATE_TALK = 250,     /* the same for a voice that talks on */
-    SCREEN_WAIT = 150,   /* quiet frames after a short prompt: somebody waits for us to speak */
-    SCREEN_SPEECH = 450, /* longer prompts are greetings */
+    HANG = 10,           /* quiet frames that end an utterance */
+    FLOOR_FRAMES = 32,   /* the floor is the least level of one to two such spans */
     PICK_UP_LEAD = 15,   /* frames of silence that hearing anew begins with */
-    PICK_UP_WAIT = 20,   /* quiet frames after the words of somebody who picks up */
-    PICK_UP_LEAST = 8,   /* shortest and longest words of such, in frames */
-    PICK_UP_MOST = 75,
-    PICK_UP_LAST = 2000,  /* frames after the answer */
-    LONG_RING_MS = 15000, /* voicemail comes after a long ring */
+    PICK_UP_LAST = 2000, /* frames after the answer */
+    DIN_OVER = 100,      /* quiet frames: what comes after them is another sound */
+    BURST = 8,           /* frames of a tone that are one of ringing, and no vowel */
 };
 
-#define LEVEL_MIN    (-5.2f) /* bels: quieter is no sound */
-#define LEVEL_ABOVE  0.8f    /* bels above the floor: a sound */
-#define TONE_SHARE   0.93f
-#define VOICED       0.40f
-#define OTHER_LEVEL  0.6f  /* bels between two voices */
-#define OTHER_PITCH  0.3f  /* octaves */
-#define STEADY_LEAST 40    /* frames of sound: a vowel may be held */
-#define STEADY_VAR   0.01f /* variance of their level, bels squared: no voice is so even */
-#define DULL_LEAST   50    /* frames of sound */
-#define DULL_CHANGE  0.21f /* bels from frame to frame: a voice's bands change more, those of music and machines in a room do not */
-#define SURE         0.6f  /* what was hardly a machine is not picked up */
-#define SURE_PICK_UP 0.85f
-#define AHEAD_S      0.5f /* a decision waits as long as that much more time costs less than its risk */
+#define LEVEL_MIN   (-5.2f) /* bels: quieter is no sound */
+#define LEVEL_ABOVE 0.8f    /* bels above the floor: a sound */
+#define TONE_SHARE  0.93f
+#define VOICED      0.40f /* a sound that may be a voice's */
+#define CLEAR       0.55f /* a vowel: its pitch can be told */
+#define NEAR_FLOOR  0.5f  /* bels: a sound whose mean is no further above the floor, once the floor is known, was no voice but din */
+#define DIN_LEAST   (-9.0f)
 
 /* -- making and freeing --------------------------------------------------------------------------------------------------- */
 
@@ -123,6 +100,19 @@ void oh_answer_heard(struct oh_lane *lane, const oh_event *event, uint32_t onset
         h->spoke = 1;
     else if (event->kind == OH_EVENT_MUSIC && !lane->answered)
         h->music = 1;
+    if (event->kind == OH_EVENT_TONE_END && event->tone == OH_TONE_FAX_CNG && lane->answered) {
+        h->cng_over = 1;
+        h->cng_end = (uint32_t)event->at_sample;
+        h->cng_ms = event->value;
+    }
+    if (event->tone == OH_TONE_RINGBACK && lane->answered) {
+        bool provisional = event->flags & OH_FLAG_PROVISIONAL;
+        if (event->kind == OH_EVENT_TONE)
+            h->rings = provisional ? OH_MAY_RING : OH_RINGS;
+        else if (h->rings)
+            h->rings = OH_RANG;
+        return;
+    }
     if (event->kind != OH_EVENT_TONE)
         return;
     if (event->tone == OH_TONE_RINGBACK) {
@@ -136,6 +126,9 @@ void oh_answer_heard(struct oh_lane *lane, const oh_event *event, uint32_t onset
     h->tone_end = (uint32_t)lane->now;
     switch (event->tone) {
     case OH_TONE_FAX_CNG:
+        h->cng = (uint8_t)(h->cng < 9 ? h->cng + 1 : 9);
+        h->confidence = event->confidence;
+        break;
     case OH_TONE_FAX_CED:
     case OH_TONE_V21_PREAMBLE:
         h->fax = 1;
@@ -168,10 +161,6 @@ void oh_answer_heard(struct oh_lane *lane, const oh_event *event, uint32_t onset
 
 /* -- measures ------------------------------------------------------------------------------------------------------------- */
 
-static bool is_machine(int verdict) {
-    return verdict == OH_ANSWER_MACHINE || verdict == OH_ANSWER_IVR || verdict == OH_ANSWER_ANNOUNCEMENT || verdict == OH_ANSWER_SCREENING;
-}
-
 static float clip(float x, float least, float most) {
     return x < least ? least : x > most ? most : x;
 }
@@ -184,6 +173,7 @@ static void begin(struct oh_analysis *s, const struct oh_lane *lane) {
     memset(s, 0, sizeof *s);
     s->began = 1;
     s->onset = -1;
+    s->din = DIN_LEAST;
     s->answered_at = (uint32_t)lane->now - OH_FRAME_SAMPLES;
     s->p[OH_ANSWER_UNKNOWN] = 1;
 }
@@ -206,22 +196,41 @@ static void follow_floor(struct oh_analysis *s, float level) {
     s->floor = clip(s->floor, -8.0f, level + 0.15f);
 }
 
-/* After a machine's verdict each new utterance is heard as if the call had been answered just before it: a person who picks up begins so. */
-static void hear_anew(struct oh_analysis *s) {
+/* As if the call had been answered so many frames ago. */
+static void hear_anew(struct oh_analysis *s, int lead) {
+    s->from = (uint16_t)(s->t > lead ? s->t - lead : 0);
+    s->onset = -1;
+    s->utterances = s->active = s->voiced = s->clear = s->tones = 0;
+    s->longest_pause = s->first_length = s->last_length = 0;
+    s->mean_n = s->mean = s->var = 0;
+    s->pitch_n = s->pitch = s->pitch_var = s->pitch_end = 0;
+    s->tone = s->change = s->change_sq = 0;
+    s->loud = 0;
+}
+
+/* After a machine's verdict each new utterance is heard anew: a person who picks up begins so. */
+static void mind_pick_up(struct oh_analysis *s) {
     if (!s->again) {
         s->greeting_level = s->level;
         s->greeting_floor = s->floor;
         s->greeting_pitch = s->pitch_n > 4 ? s->pitch : 0;
     }
     s->again = 1;
-    s->from = (uint16_t)(s->t - PICK_UP_LEAD);
-    s->onset = -1;
-    s->utterances = s->active = s->voiced = s->tones = 0;
-    s->longest_pause = s->first_length = s->last_length = 0;
-    s->mean_n = s->mean = s->var = 0;
-    s->pitch_n = s->pitch = s->pitch_var = s->pitch_end = 0;
-    s->tone = s->change = s->change_sq = 0;
-    s->loud = 0;
+    hear_anew(s, PICK_UP_LEAD);
+}
+
+/* An exchange or a gateway took the call and rings on: whoever speaks after a burst of it answers then. */
+static bool answers_late(struct oh_analysis *s, struct oh_heard *heard, bool sound) {
+    bool over = heard->rings == OH_RANG;
+    if (over)
+        heard->rings = 0;
+    if (s->verdict && s->verdict != OH_ANSWER_UNKNOWN && s->verdict != OH_ANSWER_SILENCE)
+        return false;
+    if (!over && !(heard->rings && s->burst && sound && !s->speaking))
+        return false;
+    s->verdict = 0;
+    hear_anew(s, over ? 0 : PICK_UP_LEAD);
+    return true;
 }
 
 /* An utterance goes on through pauses shorter than HANG frames. */
@@ -253,11 +262,11 @@ static void follow_speech(struct oh_analysis *s, bool sound, float level) {
     s->quiet = (uint8_t)(s->quiet < 250 ? s->quiet + 1 : 250);
     if (s->speaking && s->quiet >= HANG) {
         s->speaking = 0;
-        if (s->now_active < CLICK && s->utterances == 0) {
+        if (s->now_active < OH_CLICK && s->utterances == 0) {
             s->onset = -1;
             s->active = 0;
             s->mean_n = s->mean = s->var = 0;
-        } else if (s->now_active >= CLICK) {
+        } else if (s->now_active >= OH_CLICK) {
             s->utterances++;
             s->last_length = (uint16_t)(s->last_active - s->start + 1);
             if (s->utterances == 1)
@@ -267,7 +276,7 @@ static void follow_speech(struct oh_analysis *s, bool sound, float level) {
 }
 
 static void follow_pitch(struct oh_analysis *s, float pitch) {
-    s->voiced = up(s->voiced);
+    s->clear = up(s->clear);
     s->pitch_n = oh_minf(s->pitch_n + 1, 100);
     if (s->pitch_n == 1)
         s->pitch = s->pitch_end = pitch;
@@ -282,18 +291,31 @@ static float seconds(int frames, float most) {
 }
 
 /* One frame of one lane: what has happened so far, and the numbers that the model is shown of it. */
-static void measure(struct oh_analysis *s, const struct oh_answer_front *f, int i, struct oh_answer_group *g) {
+static void measure(struct oh_analysis *s, struct oh_heard *heard, const struct oh_answer_front *f, int i, struct oh_answer_group *g) {
     float level = f->level[i];
     follow_floor(s, level);
     bool tone = f->tone[i] > TONE_SHARE;
     bool loud = level > oh_maxf(s->floor + LEVEL_ABOVE, LEVEL_MIN);
-    if (tone && level > -5.0f)
-        s->tones = up(s->tones);
-    if (loud && !tone && !s->speaking && is_machine(s->verdict) && s->t < PICK_UP_LAST) {
-        hear_anew(s);
+    bool toll = tone && level > -5.0f;
+    s->tones = toll ? up(s->tones) : s->tones;
+    s->tolls = (uint8_t)(!toll ? 0 : s->tolls < BURST ? s->tolls + 1 : BURST);
+    s->burst |= s->tolls == BURST;
+    if (answers_late(s, heard, loud && !tone)) {
+        forget(g, i);
+    } else if (loud && !tone && !s->speaking && oh_answer_is_machine(s->verdict) && s->t < PICK_UP_LAST) {
+        mind_pick_up(s);
         forget(g, i);
     }
     follow_speech(s, loud && !tone, level);
+    if (s->speaking && s->now_active >= 2 * OH_CLICK) /* more than the edge of a burst */
+        s->burst = 0;
+    if (s->active && s->mean < s->floor + NEAR_FLOOR) /* went on until it was the floor */
+        s->din = oh_maxf(s->din, s->floor);
+    if (s->quiet >= DIN_OVER && s->floor < s->din - 1.0f) { /* it has ended */
+        s->din = DIN_LEAST;
+        hear_anew(s, 0);
+        forget(g, i);
+    }
     if (loud) {
         s->loud = up(s->loud);
         s->tone += f->tone[i];
@@ -304,7 +326,10 @@ static void measure(struct oh_analysis *s, const struct oh_answer_front *f, int 
         s->change_sq += change * change;
     }
     bool voiced = loud && !tone && f->voiced[i] > VOICED;
+    bool clear = voiced && f->voiced[i] > CLEAR;
     if (voiced)
+        s->voiced = up(s->voiced);
+    if (clear)
         follow_pitch(s, f->pitch[i]);
 
     g->speech[i] = s->onset >= 0 ? s->level : s->floor + 3.0f;
@@ -313,7 +338,7 @@ static void measure(struct oh_analysis *s, const struct oh_answer_front *f, int 
     x[OH_AT_LOUD][i] = loud ? 1.0f : 0.0f;
     x[OH_AT_TONE][i] = loud ? f->tone[i] : 0.0f;
     x[OH_AT_VOICED][i] = loud ? f->voiced[i] : 0.0f;
-    x[OH_AT_PITCH][i] = voiced ? clip(f->pitch[i] - s->pitch, -1.5f, 1.5f) : 0.0f;
+    x[OH_AT_PITCH][i] = clear ? clip(f->pitch[i] - s->pitch, -1.5f, 1.5f) : 0.0f;
     int k = OH_AT_FACTS;
     bool spoken = s->onset >= 0;
     x[k++][i] = seconds(s->t - s->from, 4.0f);
@@ -331,190 +356,12 @@ static void measure(struct oh_analysis *s, const struct oh_answer_front *f, int 
     float change = s->change * n;
     x[k++][i] = clip(2.0f * change, 0.0f, 2.0f);
     x[k++][i] = 2.0f * oh_sqrtf(oh_maxf(s->pitch_var, 0.0f));
-    x[k++][i] = (float)s->voiced * n;
+    x[k++][i] = (float)s->clear * n;
     x[k++][i] = clip(2.0f * (s->pitch_end - s->pitch), -2.0f, 2.0f);
     x[k++][i] = 3.0f * oh_sqrtf(clip(s->change_sq * n - change * change, 0.0f, 1.0f));
 }
 
-/* -- probabilities and verdict -------------------------------------------------------------------------------------------- */
-
-/* All of the classes give way to one. */
-static void yield(float *p, int to, float share) {
-    for (int c = 0; c < OH_ANSWER_COUNT; c++)
-        p[c] *= 1.0f - share;
-    p[to] += share;
-}
-
-/* from: what the network says of each sort, having been trained on as many people as others. */
-static void weigh(struct oh_analysis *s, const struct oh_heard *heard, const oh_answer_settings *set, const float (*from)[OH_LANES],
-                  int i) {
-    float *p = s->p;
-    float factor = set->person_share / (1.0f - set->person_share);
-    if (heard->spoke == 2)
-        factor *= 0.25f; /* a voice that spoke before the answer goes on: no person. The figure is chosen, not learned. */
-    if (heard->rang && s->answered_at - heard->rang_from > LONG_RING_MS * OH_MS)
-        factor *= 0.7f; /* chosen likewise */
-    float person = from[OH_SORT_PERSON][i];
-    float scale = 1.0f / (1.0f - person + person * factor);
-    memset(p, 0, sizeof s->p);
-    p[OH_ANSWER_PERSON] = person * factor * scale;
-    p[OH_ANSWER_MACHINE] = from[OH_SORT_MACHINE][i] * scale;
-    p[OH_ANSWER_IVR] = from[OH_SORT_IVR][i] * scale;
-    p[OH_ANSWER_ANNOUNCEMENT] = from[OH_SORT_ANNOUNCEMENT][i] * scale;
-    p[OH_ANSWER_UNKNOWN] = from[OH_SORT_OTHER][i] * scale;
-    int least = heard->network || heard->sit ? 40 : 6;
-    bool dull = s->active >= DULL_LEAST && s->change < DULL_CHANGE * (float)s->active;
-    bool steady = s->mean_n >= STEADY_LEAST && s->var < STEADY_VAR;
-    if (s->active < least || 2 * s->voiced < least || s->tones > 2 * s->active || steady || dull) { /* tones, tunes and clicks are nobody */
-        p[OH_ANSWER_UNKNOWN] += p[OH_ANSWER_PERSON];
-        p[OH_ANSWER_PERSON] = 0;
-    }
-    if (s->onset < 0 && !s->tones)
-        yield(p, OH_ANSWER_SILENCE, oh_minf((float)(s->t * OH_FRAME_MS) / (float)set->silence_ms, 1.0f) * 0.95f);
-    if (heard->sit)
-        yield(p, OH_ANSWER_ANNOUNCEMENT, 0.9f);
-    if (heard->fax || heard->modem)
-        yield(p, heard->fax ? OH_ANSWER_FAX : OH_ANSWER_MODEM, (float)heard->confidence * 0.01f);
-}
-
-static float no_person(const float *p) {
-    return p[OH_ANSWER_MACHINE] + p[OH_ANSWER_IVR] + p[OH_ANSWER_ANNOUNCEMENT];
-}
-
-/* Which kind of machine: an answering machine unless another kind is far more likely. */
-static int machine_kind(const float *p) {
-    float all = no_person(p);
-    return p[OH_ANSWER_IVR] > 0.6f * all            ? OH_ANSWER_IVR
-           : p[OH_ANSWER_ANNOUNCEMENT] > 0.6f * all ? OH_ANSWER_ANNOUNCEMENT
-                                                    : OH_ANSWER_MACHINE;
-}
-
-/* The cheaper of the two ways to decide now. */
-static int cheaper(const float *p, const oh_answer_settings *set) {
-    if (p[OH_ANSWER_UNKNOWN] > p[OH_ANSWER_PERSON] && p[OH_ANSWER_UNKNOWN] > no_person(p))
-        return OH_ANSWER_UNKNOWN; /* no voice that is known */
-    if (set->cost_machine * (1.0f - p[OH_ANSWER_PERSON]) < set->cost_person * p[OH_ANSWER_PERSON])
-        return OH_ANSWER_PERSON;
-    return machine_kind(p);
-}
-
-/* The verdict that has become cheap enough to be given before its time, -1 for none. */
-static int wish(const float *p, const oh_answer_settings *set) {
-    float wait = set->cost_second * AHEAD_S;
-    if (set->cost_machine * (1.0f - p[OH_ANSWER_PERSON]) <= wait && p[OH_ANSWER_PERSON] > 0.5f)
-        return OH_ANSWER_PERSON;
-    if (set->cost_person * p[OH_ANSWER_PERSON] <= wait && no_person(p) > 0.5f && p[OH_ANSWER_UNKNOWN] < 0.3f)
-        return machine_kind(p);
-    return -1;
-}
-
-/* Same wish for so many frames in a row? */
-static bool settled(struct oh_analysis *s, int now, int frames) {
-    bool same = now >= 0 && (now == s->wish || (is_machine(now) && is_machine(s->wish)));
-    s->steady = (uint8_t)(same && s->steady < 250 ? s->steady + 1 : now >= 0);
-    s->wish = (uint8_t)(now >= 0 ? now : 0);
-    return s->steady >= frames;
-}
-
-static bool beep_heard(struct oh_analysis *s, struct oh_heard *heard) {
-    bool fresh = heard->fresh_beep;
-    heard->fresh_beep = 0;
-    uint32_t start = heard->beep_end - heard->beep_ms * OH_MS;
-    return fresh && (int32_t)(start - s->answered_at) > BEEP_AFTER * OH_FRAME_SAMPLES && heard->beep_ms >= 100;
-}
-
-/* Another voice than the greeting's has said a word or two, and waits. */
-static bool picked_up(const struct oh_analysis *s) {
-    int length = s->last_active - s->start + 1;
-    if (!s->again || !s->sure || s->speaking || s->quiet != PICK_UP_WAIT || s->utterances > 2 || length < PICK_UP_LEAST ||
-        length > PICK_UP_MOST)
-        return false;
-    float louder = oh_absf(s->level - s->greeting_level);
-    float higher = s->greeting_pitch > 0 && s->pitch_n > 4 ? oh_absf(s->pitch - s->greeting_pitch) : 0;
-    return (higher > OTHER_PITCH || louder > OTHER_LEVEL) && s->p[OH_ANSWER_PERSON] > SURE_PICK_UP;
-}
-
-/* What to say now, -1 for nothing. *p gets its probability. */
-static int judge(struct oh_analysis *s, struct oh_heard *heard, const oh_answer_settings *set, float *p) {
-    bool beep = beep_heard(s, heard);
-    if (heard->fax || heard->modem) {
-        s->over = 1;
-        int kind = heard->fax ? OH_ANSWER_FAX : OH_ANSWER_MODEM;
-        *p = s->p[kind];
-        return s->verdict == kind ? -1 : kind;
-    }
-    if (s->changes >= MAX_CHANGES)
-        return -1;
-    bool open = !s->verdict || s->verdict == OH_ANSWER_SILENCE;
-    bool person = s->verdict == OH_ANSWER_PERSON;
-    if (beep && (open || (person && s->t - s->verdict_at < LATE_BEEP))) {
-        *p = 0.95f;
-        return OH_ANSWER_MACHINE;
-    }
-    if (open && heard->sit) {
-        *p = s->p[OH_ANSWER_ANNOUNCEMENT];
-        return OH_ANSWER_ANNOUNCEMENT;
-    }
-    if (set->method == OH_ANSWER_BY_RULES)
-        return -1;
-    int now = wish(s->p, set);
-    if (open) {
-        bool heard_enough = s->onset >= 0 && s->active >= CLICK;
-        int verdict = -1;
-        if (heard_enough && settled(s, now, STEADY))
-            verdict = now;
-        else if (heard_enough && !s->speaking && s->t - s->last_active >= FRAMES(set->wait_ms))
-            verdict = cheaper(s->p, set);
-        else if (heard_enough && s->t >= FRAMES(set->total_ms) && s->t - s->onset >= MIN_HEARD)
-            verdict = cheaper(s->p, set);
-        else if (s->onset < 0 && !s->verdict && s->t >= FRAMES(set->silence_ms))
-            verdict = s->tones ? OH_ANSWER_UNKNOWN : OH_ANSWER_SILENCE;
-        *p = verdict < 0 ? 0 : is_machine(verdict) ? no_person(s->p) : s->p[verdict];
-        return verdict == OH_ANSWER_UNKNOWN && s->changes && !s->verdict ? -1 : verdict;
-    }
-    bool talks_on = person && s->speaking && s->t - s->verdict_at < LATE_TALK;
-    if (settled(s, talks_on && is_machine(now) ? now : -1, CHANGE_STEADY)) {
-        *p = no_person(s->p);
-        return now;
-    }
-    if (is_machine(s->verdict) && !heard->beep && picked_up(s)) {
-        *p = s->p[OH_ANSWER_PERSON];
-        return OH_ANSWER_PERSON;
-    }
-    if ((s->verdict == OH_ANSWER_MACHINE || s->verdict == OH_ANSWER_IVR) && !heard->beep && s->t - s->last_active == SCREEN_WAIT &&
-        s->spoken < SCREEN_SPEECH) {
-        *p = 0.5f;
-        return OH_ANSWER_SCREENING;
-    }
-    return -1;
-}
-
-static void say(struct oh_analysis *s, const struct oh_ear_call *call, int verdict, float p) {
-    s->verdict = (uint8_t)verdict;
-    s->verdict_at = s->t;
-    s->sure = p >= SURE;
-    s->steady = 0;
-    s->changes++;
-    oh_event e = {.kind = OH_EVENT_ANSWER, .row = 255, .detail = (uint8_t)verdict, .value = (uint32_t)s->t * OH_FRAME_MS};
-    e.confidence = (uint8_t)(clip(p, 0, 1) * 100.0f + 0.5f);
-    e.margin_cdb = (int16_t)oh_cdb(oh_maxf(p, 1e-4f) / oh_maxf(1.0f - p, 1e-4f));
-    e.level_cdbm0 = (int16_t)((s->onset >= 0 ? s->level : s->floor) * 1000.0f);
-    oh_ear_raise(call, &e, s->answered_at + (s->onset > 0 ? (uint32_t)(s->onset - 1) * OH_FRAME_SAMPLES : 0));
-}
-
-static void decide(struct oh_analysis *s, struct oh_lane *lane, const oh_answer_settings *set, float level, struct oh_sink *sink) {
-    struct oh_ear_call call = {.lane = lane, .sink = sink};
-    float p = 0;
-    int verdict = judge(s, &lane->heard, set, &p);
-    if (verdict < 0 && set->method == OH_ANSWER_BY_RULES && !s->changes) {
-        verdict = oh_rules_frame(&s->rules, set, level);
-        p = verdict == OH_ANSWER_UNKNOWN ? 0.5f : 0.8f;
-    }
-    if (verdict >= 0)
-        say(s, &call, verdict, p);
-    if (s->t >= LAST_FRAME)
-        s->over = 1;
-}
+/* -- a frame of all channels ----------------------------------------------------------------------------------------------- */
 
 void oh_answers_frame(struct oh_answers *a, int group, struct oh_lane *lanes, int lanes_used, const struct oh_spectrum *two,
                       struct oh_sink *sink) {
@@ -543,7 +390,7 @@ void oh_answers_frame(struct oh_answers *a, int group, struct oh_lane *lanes, in
         s->t++;
         heard[i] = (int32_t)(lanes[i].hold_until - (uint32_t)lanes[i].now) > 0 ? 0 : -1; /* lost audio: time passes, nothing is judged */
         if (heard[i])
-            measure(s, &front, i, g);
+            measure(s, &lanes[i].heard, &front, i, g);
     }
     float p[OH_ANSWER_SORTS][OH_LANES];
     a->kernels->follow(&front, g->speech, g->floor, heard, g->band, g->x);
@@ -554,8 +401,8 @@ void oh_answers_frame(struct oh_answers *a, int group, struct oh_lane *lanes, in
         struct oh_analysis *s = &g->lane[i];
         const oh_answer_settings *set = &g->settings[i];
         if (heard[i])
-            weigh(s, &lanes[i].heard, set, (const float(*)[OH_LANES])p, i);
-        decide(s, &lanes[i], set, front.level[i], sink);
+            oh_answer_weigh(s, &lanes[i].heard, set, (const float(*)[OH_LANES])p, i);
+        oh_answer_decide(s, &lanes[i], set, front.level[i], sink);
     }
 }
 

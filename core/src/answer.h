@@ -7,13 +7,21 @@
 
 struct oh_lane;
 
+enum { OH_CLICK = 4 }; /* frames of sound: fewer are no utterance */
+
+/* Ringing after the answer: it may, it does, it has ended. */
+enum { OH_MAY_RING = 1, OH_RINGS = 2, OH_RANG = 3 };
+
 /* What other detectors heard that bears on who answered; kept in the lane, times are the lane's. */
 struct oh_heard {
     uint8_t rang, music; /* before the answer: ring-back, a ring-back tune */
     uint8_t spoke;       /* before the answer: speech, that lasted when the answer came if it is 2 */
     uint8_t fax, modem, sit, network, key;
     uint8_t beep, fresh_beep;
-    uint8_t confidence; /* of the fax or modem tone */
+    uint8_t rings;         /* after the answer: OH_MAY_RING ... */
+    uint8_t confidence;    /* of the fax or modem tone */
+    uint8_t cng, cng_over; /* how many there were; one has ended just now */
+    uint32_t cng_end, cng_ms;
     uint32_t rang_from, beep_end, beep_ms, tone_end;
 };
 
@@ -32,13 +40,15 @@ struct oh_analysis {
     uint8_t changes;     /* verdicts given */
     uint8_t sure;        /* of the last verdict */
     uint8_t again;       /* hearing began anew after a machine's verdict: somebody may have picked up */
+    uint8_t tolls;       /* frames of a tone in a row */
+    uint8_t burst;       /* there were enough of them for one of ringing since hearing began */
     uint16_t verdict_at;
     uint16_t t;           /* since the answer */
     uint16_t from;        /* when hearing began, 0 but for a second time */
     int16_t onset;        /* of the first utterance, -1 before it */
     uint16_t start;       /* of the utterance that is on, or was last */
     uint16_t last_active; /* last frame with sound of an utterance */
-    uint16_t utterances, active, voiced, tones;
+    uint16_t utterances, active, voiced, clear, tones;
     uint16_t now_active; /* active frames of this utterance */
     uint16_t longest_pause, first_length, last_length;
     uint16_t spoken;         /* active frames since the answer, hearing anew or not */
@@ -46,6 +56,7 @@ struct oh_analysis {
     uint8_t tick;            /* of the running 0.64 s of the floor */
     uint32_t answered_at;    /* lane time */
     float floor, least, before;
+    float din;               /* level of what sounded without a pause, falling */
     float level;             /* of speech */
     float mean_n, mean, var; /* of the level of active frames */
     float pitch_n, pitch, pitch_var, pitch_end;
@@ -89,6 +100,15 @@ void oh_answer_heard(struct oh_lane *lane, const oh_event *event, uint32_t onset
 /* After the detectors have heard a frame: 20 ms of one group's analysis. */
 void oh_answers_frame(struct oh_answers *a, int group, struct oh_lane *lanes, int lanes_used, const struct oh_spectrum *two,
                       struct oh_sink *sink);
+
+/* answer_verdict.c. Probabilities of the classes after a frame; from: what the network says of each sort, trained on as many people as others,
+ * in lane i. */
+void oh_answer_weigh(struct oh_analysis *s, const struct oh_heard *heard, const oh_answer_settings *set, const float (*from)[OH_LANES],
+                     int i);
+/* Raise a verdict if it is time for one; level of the frame in bels. */
+void oh_answer_decide(struct oh_analysis *s, struct oh_lane *lane, const oh_answer_settings *set, float level, struct oh_sink *sink);
+/* Machine, menu, announcement or screening. */
+bool oh_answer_is_machine(int verdict);
 
 /* Values in range and costs that say something. */
 bool oh_answer_settings_ok(const oh_answer_settings *settings);

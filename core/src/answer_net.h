@@ -11,6 +11,8 @@
 #define OH_ANSWER_BANDS 16
 #define OH_ANSWER_DENSE 32 /* units of the layer in the middle */
 #define OH_ANSWER_SORTS 5  /* what the network tells apart, enum oh_answer_sort */
+#define OH_ANSWER_KNOTS 7  /* of the calibration, in the log odds */
+#define OH_ANSWER_TIMES 4  /* and in the time since the answer */
 
 /* What the network looks at. Of this frame: */
 enum {
@@ -35,7 +37,7 @@ struct oh_answer_model {
     float b1[OH_ANSWER_DENSE];
     float w2[OH_ANSWER_DENSE][OH_ANSWER_SORTS];
     float b2[OH_ANSWER_SORTS];
-    float odds[3]; /* calibration of the log odds of a person: factor below 0, factor above 0, offset */
+    float odds[OH_ANSWER_TIMES][OH_ANSWER_KNOTS]; /* calibration: log odds of a person where the network says those of the knots */
 };
 
 #define OH_ANSWER_WEIGHTS ((int)(sizeof(struct oh_answer_model) / sizeof(float)))

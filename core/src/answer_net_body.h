@@ -168,6 +168,22 @@ static void follow(const struct oh_answer_front *f, const float *speech, const f
     }
 }
 
+/* The log odds of a person, made honest: straight lines between the knots of the calibration, and between its times. */
+INLINE vf calibrated(const struct oh_answer_model *m, vf z, vf seconds) {
+    static const float knot[OH_ANSWER_KNOTS] = {-6, -3, -1.5f, 0, 1.5f, 3, 6}, time[OH_ANSWER_TIMES] = {1, 1.5f, 2.5f, 4};
+    vf part[OH_ANSWER_KNOTS - 1], before = all(0), y = all(0);
+    for (int k = 0; k < OH_ANSWER_KNOTS - 1; k++)
+        part[k] = clip((z - all(knot[k])) * all(1 / (knot[k + 1] - knot[k])), 0.0f, 1.0f);
+    for (int t = 0; t < OH_ANSWER_TIMES; t++) {
+        vf now = all(m->odds[t][0]);
+        for (int k = 0; k < OH_ANSWER_KNOTS - 1; k++)
+            now += all(m->odds[t][k + 1] - m->odds[t][k]) * part[k];
+        y = t ? y + (now - before) * clip((seconds - all(time[t - 1])) * all(1 / (time[t] - time[t - 1])), 0.0f, 1.0f) : now;
+        before = now;
+    }
+    return y;
+}
+
 static void judge(const struct oh_answer_model *m, const float (*x)[OH_LANES], float (*p)[OH_LANES]) {
     enum { BLOCK = 8 };
     float dense[OH_ANSWER_DENSE][OH_LANES];
@@ -197,7 +213,7 @@ static void judge(const struct oh_answer_model *m, const float (*x)[OH_LANES], f
         vf others = total - odds[OH_SORT_PERSON];
         others = larger(others, all(1e-20f));
         vf z = (lg2(odds[OH_SORT_PERSON]) - lg2(others)) * all(0.69314718f);
-        z = z * pick(z < all(0), all(m->odds[0]), all(m->odds[1])) + all(m->odds[2]);
+        z = calibrated(m, z, load(x[OH_AT_FACTS] + lane));
         vf person = all(1.0f) / (all(1.0f) + power_of_e(-z));
         store(p[OH_SORT_PERSON] + lane, person);
         for (int c = OH_SORT_PERSON + 1; c < OH_ANSWER_SORTS; c++)

@@ -113,7 +113,7 @@ def train(
         (out / f"fold-{number}.bin").write_bytes(model.pack(weights))
     if table is not None:
         model.write_c(trained.model, table, f"Seed {seed}, {calls} calls, {epochs} epochs, {len(clips)} recordings.")
-    said = {"ok": True, "recordings": len(clips), "model": str(out / "model.bin"), "odds": trained.odds}
+    said = {"ok": True, "recordings": len(clips), "model": str(out / "model.bin"), "odds": trained.odds.tolist()}
     if as_json:
         tell(said)
     else:
@@ -168,24 +168,25 @@ def calibrate(
     manifests: Manifests,
     out: Annotated[Path, typer.Option("--out", "-o", help="Model file to write.")],
     model: Annotated[Path, typer.Option("--model", help="Model file to start from.")],
-    calls: Annotated[int, typer.Option(min=100, max=100_000, help="Made-up calls to look at.")] = 3000,
-    seed: Annotated[int, typer.Option(help="Same seed, same calls.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of the random lines: same seed, same table.")] = 1,
     as_json: JsonOption = False,
 ) -> None:
     """Make a model's probabilities fit recordings that it was not trained with."""
     want_json(as_json)
     from offhook.amd import calibrate as fitting
     from offhook.amd import model as files
-    from offhook.amd.data import CallMaker
-    from offhook.amd.train import make_examples
 
     octets = _model(model)
     assert octets is not None
     weights = files.unpack(octets)
-    maker = CallMaker(_clips(manifests))
-    odds = fitting.fit([(weights, make_examples(maker, calls, seed, remark))])
+    clips = _clips(manifests)
+    if not any(clip.sort == 0 for clip in clips) or not any(clip.sort in (1, 2, 3) for clip in clips):
+        raise CommandError("calibration needs recordings of people and of machines: label some of each")
+    odds = fitting.fit([(weights, clips)], seed)
     out.write_bytes(files.pack(fitting.apply(weights, odds)))
     if as_json:
-        tell({"ok": True, "model": str(out), "odds": odds})
-    else:
-        print(f"{out}: log odds of a person times {odds[0]:.2f} below 0, {odds[1]:.2f} above, {odds[2]:+.2f}")
+        tell({"ok": True, "model": str(out), "odds": odds.tolist()})
+        return
+    rows = [(f"{seconds:g} s", *(f"{value:.2f}" for value in row)) for seconds, row in zip(files.TIMES_S, odds, strict=True)]
+    print_rows(("after the answer", *(f"log odds {knot:g}" for knot in files.KNOTS)), rows)
+    print(f"{out}: probabilities fitted to {len(clips)} recordings")

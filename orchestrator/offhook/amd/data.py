@@ -18,6 +18,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from offhook.amd.model import SORTS
+from offhook.amd.sounds import no_voice
 
 RATE = 8000
 FRAME = 160
@@ -338,51 +339,6 @@ def _cut(x: Audio, rng: np.random.Generator) -> Audio:
     return x[: (least + int(rng.choice(dips))) * FRAME]
 
 
-def machine_sound(n: int, rng: np.random.Generator) -> Audio:
-    """What no voice makes: tones in cadence, beeps, keys, melodies, clicks, bursts of noise, or nothing; *n* samples."""
-    t = np.arange(n) / RATE
-    x = np.zeros(n, np.float32)
-    kind = rng.random()
-    if kind < 0.35:  # tones of a network
-        hz = rng.choice([350, 400, 425, 440, 450, 480, 620, 950, 1400, 1800], int(rng.integers(1, 3)), replace=False)
-        x += sum(np.sin(2 * np.pi * f * t + rng.uniform(0, 6)) for f in hz).astype(np.float32)
-        on, off = rng.uniform(0.1, 1.2), rng.choice([0.0, rng.uniform(0.1, 4)])
-        x *= (t % (on + off) < on).astype(np.float32)
-    elif kind < 0.6:  # one or a few beeps
-        at = 0
-        for _ in range(int(rng.integers(1, 5))):
-            length = int(rng.uniform(0.04, 1.0) * RATE)
-            f = rng.uniform(330, 2400) * (1 + rng.uniform(-0.2, 0.2) * (rng.random() < 0.2) * t[:length])
-            beep = np.sin(2 * np.pi * f * t[:length]) + rng.choice([0, 0, 0.7]) * np.sin(2 * np.pi * rng.uniform(500, 2000) * t[:length])
-            piece = x[at : at + length]
-            piece += beep[: len(piece)].astype(np.float32)
-            at += length + int(rng.uniform(0.02, 0.8) * RATE)
-            if at >= n:
-                break
-    elif kind < 0.8:  # a melody, with chords and overtones
-        note = rng.uniform(0.1, 0.6)
-        base = rng.uniform(130, 500)
-        decay = rng.uniform(0.5, 12)
-        for k in range(int(n / RATE / note) + 1):
-            a, b = int(k * note * RATE), int((k + rng.uniform(1, 2)) * note * RATE)
-            piece = x[a:b]
-            local = t[: len(piece)]
-            for _ in range(int(rng.integers(1, 4))):
-                f = base * 2 ** (rng.choice([0, 2, 4, 5, 7, 9, 11, 12, 14, 16]) / 12)
-                tone = sum(np.sin(2 * np.pi * f * h * local) / h ** rng.uniform(0.7, 2) for h in range(1, int(rng.integers(2, 7))))
-                piece += (tone * np.exp(-decay * local)).astype(np.float32)
-    elif kind < 0.95:  # clicks and bursts
-        for _ in range(int(rng.integers(1, 8))):
-            a, length = int(rng.integers(n)), int(rng.exponential(0.08) * RATE) + 8
-            piece = x[a : a + length]
-            piece += (rng.standard_normal(len(piece)) * rng.uniform(0.2, 1) * np.exp(-3 * np.arange(len(piece)) / length)).astype(
-                np.float32
-            )
-    else:
-        x += 1e-4
-    return x
-
-
 class CallMaker:
     """Makes calls out of clips.
 
@@ -410,7 +366,7 @@ class CallMaker:
         sort = int(rng.choice(len(SORTS), p=self._share))
         if sort == 4 and (rng.random() < 0.6 or not self._pools.keys() & {(4, False), (4, True)}):
             call = np.zeros(self.frames * FRAME, np.float32)
-            sound = machine_sound(len(call), rng)
+            sound = no_voice(len(call), rng)
             lead = int(min(rng.exponential(0.4), 1.8) * RATE)
             call[lead:] = sound[: len(call) - lead]
             return Call(self._line(call, rng), np.full(self.frames, 4, np.int8), frozenset())

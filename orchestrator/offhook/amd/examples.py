@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.amd.model import Weights
+from offhook.amd.model import SHAPES, Weights, pack
+from offhook_core import Detect
+from offhook_core.answer import AnswerSettings, hear
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,14 @@ class Examples:
         return Examples(self.x[rows], self.sort[rows], self.weight[rows], [self.groups[i] for i in rows], self.long[rows])
 
 
+def listen(calls: Sequence[NDArray[np.int16]]) -> list[NDArray[np.float32]]:
+    """The core's features of every frame, by an empty model that lets everybody pass: a verdict would begin anew."""
+    empty = pack({name: np.zeros(shape, np.float32) for name, shape in SHAPES.items()})
+    patient = AnswerSettings.preset("careful", cost_person=1e6, cost_machine=1e-3, cost_second=0, wait_ms=2000, total_ms=60_000)
+    return [heard.features for heard in hear(calls, model=empty, settings=patient, detectors=Detect.ANSWER)]
+
+
 def run(weights: Weights, x: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    """The network in numpy, for calibration: logits of shape (..., sorts) from features of shape (..., features)."""
+    """The network in numpy: logits of shape (..., sorts) from features of shape (..., features)."""
     dense = np.maximum(x.astype(np.float32) @ weights["w1"] + weights["b1"], 0)
     return np.asarray(dense @ weights["w2"] + weights["b2"], np.float32)

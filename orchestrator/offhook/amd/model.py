@@ -14,6 +14,12 @@ from offhook_core.answer import FEATURES
 DENSE = 32
 ACTIVE = 22
 """Feature: seconds of sound so far."""
+TIME = 16
+"""Feature: seconds since the answer, at most 4."""
+KNOTS = (-6.0, -3.0, -1.5, 0.0, 1.5, 3.0, 6.0)
+"""Log odds of a person, as the network says, for which the calibration has a number."""
+TIMES_S = (1.0, 1.5, 2.5, 4.0)
+"""Seconds after the answer for which it has them."""
 SORTS = ("person", "machine", "ivr", "announcement", "other")
 """What the model tells apart, in the order of its outputs."""
 SHAPES = {
@@ -21,12 +27,12 @@ SHAPES = {
     "b1": (DENSE,),
     "w2": (DENSE, len(SORTS)),
     "b2": (len(SORTS),),
-    "odds": (3,),
+    "odds": (len(TIMES_S), len(KNOTS)),
 }
 """Arrays in file order; input first, output second."""
 
 _MAGIC = b"OHANSWER"
-_VERSION = 2
+_VERSION = 3
 
 Weights = Mapping[str, NDArray[np.float32]]
 

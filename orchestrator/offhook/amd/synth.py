@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 RATE = 8000
 SCREENING = "screening"
+SOURCE = "tts:pairs"
+"""Column ``source`` of the pairs."""
 
 VARIANTS = [
     "m1",
@@ -411,7 +413,7 @@ def generate(out: Path, seed: int = 1, per_voice: int = 6, progress: Callable[[i
                 "seconds": f"{len(x) / RATE:.3f}",
                 "language": line.language,
                 "kind": "synthetic",
-                "source": "tts:pairs",
+                "source": SOURCE,
                 "voice": line.voice,
                 "onset_s": f"{loud[0] / RATE:.2f}",
                 "offset_s": f"{loud[-1] / RATE:.2f}",

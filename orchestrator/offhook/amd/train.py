@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from offhook.amd import calibrate
 from offhook.amd.data import Call, CallMaker, Clip, folds
-from offhook.amd.examples import Examples
-from offhook.amd.model import ACTIVE, DENSE, SHAPES, SORTS, pack
-from offhook_core import Detect
-from offhook_core.answer import FEATURES, AnswerSettings, hear
+from offhook.amd.examples import Examples, listen
+from offhook.amd.model import ACTIVE, DENSE, KNOTS, SORTS, TIMES_S
+from offhook_core.answer import FEATURES
 
 LONG_SHARE = 0.1
 """Of the people, those who speak longer than 2.3 s; recordings have more of them than calls."""
@@ -51,11 +50,8 @@ Say = Callable[[str], None]
 
 
 def examples(calls: Sequence[Call]) -> Examples:
-    """Let the core hear the calls, by an empty model that lets everybody pass: the built-in one's verdicts leave no trace."""
-    empty = pack({name: np.full(shape, name == "odds", np.float32) for name, shape in SHAPES.items()})
-    patient = AnswerSettings.preset("careful", cost_person=1e6, cost_machine=1e-3, cost_second=0, wait_ms=2000, total_ms=60_000)
-    heard = hear([call.audio for call in calls], model=empty, settings=patient, detectors=Detect.ANSWER)
-    x = np.stack([h.features for h in heard]).astype(np.float16)
+    """Let the core hear the calls."""
+    x = np.stack(listen([call.audio for call in calls])).astype(np.float16)
     sort = np.stack([call.sort for call in calls])
     spoken = x[:, :, ACTIVE] > 0
     weight = np.where(spoken, 1.0, 0.05) * np.where(np.arange(x.shape[1]) < EARLY, 1.0, 0.5) * (sort >= 0)
@@ -126,7 +122,7 @@ def _fold_scale(lower: Any, upper: Any, mean: NDArray[np.float32], spread: NDArr
     """The weights, taking the features as the core gives them."""
     w1, b1, w2, b2 = (t.detach().numpy().astype(np.float32) for t in (lower.weight.T, lower.bias, upper.weight.T, upper.bias))
     w1 = w1 / spread[:, None]
-    made = {"w1": w1, "b1": b1 - mean @ w1, "w2": w2, "b2": b2, "odds": np.array([1, 1, 0], np.float32)}
+    made = {"w1": w1, "b1": b1 - mean @ w1, "w2": w2, "b2": b2, "odds": calibrate.UNCHANGED}
     return {name: np.ascontiguousarray(array, np.float32) for name, array in made.items()}
 
 
@@ -142,7 +138,7 @@ class Trained:
 
     model: dict[str, NDArray[np.float32]]
     folds: list[dict[str, NDArray[np.float32]]]
-    odds: tuple[float, float, float]
+    odds: calibrate.Odds
 
 
 def train(clips: Sequence[Clip], settings: Settings, parts: int, say: Say = lambda _: None) -> Trained:
@@ -161,9 +157,10 @@ def train(clips: Sequence[Clip], settings: Settings, parts: int, say: Say = lamb
         say(f"part {k + 1} of {parts}")
         out = {group for group, of in part.items() if of == k}
         models.append(fit(calls.without(out), settings, say))
-        held.append((models[-1], calls.only(out)))
+        held.append((models[-1], [clip for clip in clips if clip.group in out]))
     say("all recordings")
     model = fit(calls, settings, say)
-    odds = calibrate.fit(held) if held else (1.0, 1.0, 0.0)
-    say("calibration: log odds times {:.2f} below 0, {:.2f} above, {:+.2f}".format(*odds))
+    odds = calibrate.fit(held)
+    for seconds, row in zip(TIMES_S, odds, strict=True):
+        say(f"calibration {seconds:g} s: log odds {', '.join(f'{k:g} to {v:.2f}' for k, v in zip(KNOTS, row, strict=True))}")
     return Trained(calibrate.apply(model, odds), [calibrate.apply(m, odds) for m in models], odds)
