@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, case, cast, func, literal, select, update
@@ -39,11 +41,10 @@ async def remix(store: Store, campaign_id: int, mix: ListMix | None) -> int:
     top = await store.read(t.last_lead)
     moved = 0
     for after in range(0, top, AT_ONCE):
-        some = {"campaign": campaign_id, "after": after, "to": after + AT_ONCE}
-        rows = await store.read(lambda connection, some=some: connection.execute(_SOME, some).fetchall())
+        rows = await store.read(partial(_fresh, campaign_id=campaign_id, after=after))
         changes = [{"lead": row.id, "place": _place(row, mix, sources, given)} for row in rows]
         if changes:
-            await store.work(lambda connection, changes=changes: connection.execute(_MOVE, changes))
+            await store.work(partial(_move, changes=changes))
         moved += len(changes)
     return moved
 
@@ -55,6 +56,14 @@ _SOME = (
     .order_by(t.lead.c.id)
 )
 _MOVE = update(t.lead).where(t.lead.c.id == bindparam("lead"), *_FRESH).values(due_ms=bindparam("place"))
+
+
+def _fresh(connection: Connection, campaign_id: int, after: int) -> Sequence[Any]:
+    return connection.execute(_SOME, {"campaign": campaign_id, "after": after, "to": after + AT_ONCE}).fetchall()
+
+
+def _move(connection: Connection, changes: Sequence[dict[str, int]]) -> None:
+    connection.execute(_MOVE, changes)
 
 
 def _place(row: Any, mix: ListMix | None, sources: dict[int, str], given: Counter[str]) -> int:
