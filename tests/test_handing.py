@@ -200,5 +200,8 @@ def test_the_commands_hand_out_show_re_assign_and_take_back(offhook: Command, tm
     assert "team:north      3      3        3       0" in offhook("list", "handed", "spring", "-c", config).out
     assert offhook("list", "take-back", "spring", "-c", config).out == "6 leads for everybody\n"
     assert offhook("list", "handed", "spring", "-c", config).out == "nothing is handed out\n"
+    by_weight = offhook("list", "hand-out", "spring", "ann", "ben", "--with", "method=weight", "--with", 'weights={"ann": 2}', "-c", config)
+    assert by_weight.out == "6 leads for agent ann\n3 leads for agent ben\n"
+    assert "whose leads? name them with --from" in offhook("list", "re-assign", "spring", "ben", "-c", config).err
     wrong = offhook("list", "hand-out", "spring", "ann", "--with", "methd=weight", "-c", config)
     assert "did you mean 'method'" in wrong.err

@@ -9,7 +9,7 @@ import typer
 from offhook.cli.arguments import ConfigOption, JsonOption, read_pairs
 from offhook.cli.campaign import at_desk
 from offhook.cli.contacts import checked
-from offhook.cli.output import print_rows, tell, want_json
+from offhook.cli.output import CommandError, Exit, print_rows, tell, want_json
 
 if TYPE_CHECKING:
     from offhook.handing import Given
@@ -58,7 +58,9 @@ def re_assign(
     want_json(as_json)
     from offhook.handing import HandOn
 
-    order = checked(HandOn, {**_order(campaign, to, more), "source": [owner(one) for one in source or ()]})
+    if not source:
+        raise CommandError("whose leads? name them with --from, e.g. --from ann", Exit.USAGE)
+    order = checked(HandOn, {**_order(campaign, to, more), "source": [owner(one) for one in source]})
     _show(at_desk(config, lambda desk: desk.hand_on(order)), as_json)
 
 
@@ -116,7 +118,12 @@ def team(
 def _order(campaign: str, to: list[str], more: list[str] | None) -> dict[str, Any]:
     from offhook.handing import Dealing
 
-    return {**read_pairs(more or (), Dealing), "campaign": campaign, "to": [owner(one) for one in to]}
+    data = read_pairs(more or (), Dealing)
+    if isinstance(data.get("weights"), dict):
+        data["weights"] = {owner(name): weight for name, weight in data["weights"].items()}
+    if isinstance(data.get("values"), dict):
+        data["values"] = {value: owner(str(name)) for value, name in data["values"].items()}
+    return {**data, "campaign": campaign, "to": [owner(one) for one in to]}
 
 
 def _show(given: Given, as_json: bool) -> None:
