@@ -109,6 +109,12 @@ def test_a_masked_record_has_the_open_digest_of_the_whole_one() -> None:
     assert chain.open_record(opened) == opened  # masking twice changes nothing
 
 
+def test_the_id_of_a_call_is_not_taken_for_a_number() -> None:
+    call = "019cac0f-2784-7002-9334-238407241234"
+    assert chain.hide([call, f"call {call} to 13900000001"]) == [call, f"call {call} to 139******01"]
+    assert chain.open_record({"id": call, "number": "", "dialled": "", "digits": ""})["id"] == call
+
+
 def test_a_column_that_says_nothing_does_not_change_an_old_seal() -> None:
     record = chain.record_of({"id": "1", "cause": None, "voicemail": ""})
     assert record == {"id": "1", "cause": None}

@@ -95,12 +95,13 @@ async def test_no_port_no_metrics(tmp_path: Path) -> None:
         assert port == 0
 
 
-def test_results_of_a_campaign_are_five_figures_however_many_segments_it_has_l15() -> None:
-    family = learnt({"c1": Counts(10, 5, 3, 2, 1, 60_000)})
+def test_results_of_a_campaign_are_six_figures_however_many_segments_it_has_l15() -> None:
+    family = learnt({"c1": Counts(10, 5, 3, 2, 1, 60_000, 1)})
     assert {sample.labels["what"]: sample.value for sample in family.samples} == {
         "calls": 10,
         "reached": 5,
         "persons": 3,
         "responses": 2,
+        "successes": 1,
         "early": 1,
     }

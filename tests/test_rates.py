@@ -20,6 +20,8 @@ from offhook.disposition import Disposition
 from offhook.errors import CampaignError
 from offhook.learning import Counts, LearnPlan, portions, rates, returns
 from offhook.messages import CallRecord, CampaignSpec, CampaignUpdate
+from offhook.outcomes import NewOutcome
+from offhook.plan import Goals, ResultClass
 from offhook.store import Lead, Store
 from offhook.store.store import result_row
 
@@ -139,6 +141,25 @@ async def test_leads_without_a_value_or_made_later_are_dialled_too(tmp_path: Pat
     (tmp_path / "more.csv").write_text("电话,region\n13922222222,\n", encoding="utf-8")
     await made.import_list("c1", tmp_path / "more.csv")
     assert sorted(lead.raw[-2:] for lead in await reserve(made, 9)) == ["00", "01", "11", "22"]
+    await made.store.close()
+
+
+@in_loop
+async def test_results_that_are_said_count_corrected_and_after_another_column_l15_d53(tmp_path: Path, database_url: str) -> None:
+    made = await desk(tmp_path, database_url, LearnPlan(segment="region", by="success", value=4), north=2, south=1)
+    goals = Goals(primary="sell", results={"sold": ResultClass(success=True), "no": ResultClass()})
+    await made.update_campaign("c1", CampaignUpdate(goals=goals))
+    leads = await reserve(made, 9)
+    for lead in leads:
+        end(made, lead, Disposition.PERSON, billed_s=60)
+    await made.store.flush()
+    for lead in leads[:2]:
+        await made.set_outcome(NewOutcome(call=lead.call_id, result="sold", by="anna"))
+    await made.set_outcome(NewOutcome(call=leads[1].call_id, result="no", by="anna"))
+    found = await made.rates("c1")
+    assert [(one.name, one.successes, one.value) for one in found.segments] == [("north", 1, 4.0), ("south", 0, 0.0)]
+    await made.update_campaign("c1", CampaignUpdate(learn=LearnPlan(by="success")))
+    assert (await made.rates("c1")).total.successes == 1
     await made.store.close()
 
 

@@ -162,6 +162,7 @@ def _about(connection: Connection, record: CallRecord, journal: Any) -> dict[str
     source = connection.execute(select(t.import_report.c.source).where(t.import_report.c.id == lead["import_id"])).scalar()
     columns = (LabelRow.at_ms, LabelRow.truth, LabelRow.source, LabelRow.note)
     labels = connection.execute(select(*columns).where(LabelRow.call_id == record.id).order_by(LabelRow.id)).mappings()
+    said = connection.execute(select(t.outcome).where(t.outcome.c.call_id == record.id).order_by(t.outcome.c.id)).mappings()
     attempt = {"node": journal["node"], **_times(journal, "intent_ms", "seized_ms", "result_ms")} if journal is not None else None
     return {
         "campaign": {name: spec.get(name) for name in ("name", "title", "kind", "department", "mode", "caller_id")},
@@ -176,6 +177,10 @@ def _about(connection: Connection, record: CallRecord, journal: Any) -> dict[str
             **_times(lead, "deadline_ms"),
         },
         "attempt": attempt,
+        "results": [
+            {**_times(one, "at_ms"), **{name: one[name] for name in ("result", "is_primary", "right_party", "by", "note", "corrects")}}
+            for one in said
+        ],
         "labels": [{**_times(one, "at_ms"), **{name: one[name] for name in ("truth", "source", "note")}} for one in labels],
     }
 

@@ -31,12 +31,12 @@ class LearnPlan(Asked):
     hour_gain: float = Field(1.25, ge=1, le=10, description="Waits only when that hour promises so many times the answers of now.")
     segment: str = Field("", max_length=100, description="Column of the list by which results are counted; empty: all leads are one (L15).")
     order: bool = Field(False, description="Segments that return more are dialled first.")
-    by: Literal["response", "person"] = Field(
-        "response", description="What a segment is judged by, per call: responses, or people reached."
+    by: Literal["response", "person", "success"] = Field(
+        "response", description="What a segment is judged by, per call: responses, people reached, or results that reach the primary goal."
     )
     explore: float = Field(0.2, ge=0.02, le=1, description="Share of the calls that is spread over all segments alike, to go on learning.")
     early_s: float = Field(30, ge=1, le=300, description="A person who hangs up so soon after the answer did not stay (D52), s.")
-    value: float = Field(0, ge=0, le=1e9, description="What a response is worth, in the owner's currency (D56).")
+    value: float = Field(0, ge=0, le=1e9, description="What a response, or what 'by' names, is worth, in the owner's currency (D56).")
     call_cost: float = Field(0, ge=0, le=1e6, description="What a call attempt costs.")
     minute_cost: float = Field(0, ge=0, le=1e6, description="What a minute from the answer on costs.")
 
@@ -51,6 +51,7 @@ class Counts:
     responses: int = 0  # pressed a key that means something, or talked with an agent
     early: int = 0  # persons who hung up soon
     billed_ms: int = 0
+    successes: int = 0  # results said that reach the primary goal
 
     def add(self, other: Counts) -> None:
         """Sum."""
@@ -60,6 +61,7 @@ class Counts:
         self.responses += other.responses
         self.early += other.early
         self.billed_ms += other.billed_ms
+        self.successes += other.successes
 
 
 class Learnt:
@@ -97,11 +99,13 @@ class Rate(Told):
     person: float = Field(description="Share of the calls that reached a person.")
     responses: int = Field(description="Persons who pressed a key that means something, or talked with an agent.")
     response: float = Field(description="Share of the calls that gave a response.")
-    expected: float = Field(description="Responses per call, drawn to the campaign's mean while there are few calls.")
+    successes: int = Field(description="Results said that reach the campaign's primary goal (D53).")
+    success: float = Field(description="Share of the calls that reached it.")
+    expected: float = Field(description="Of what the campaign judges by, per call, drawn to its mean while there are few calls.")
     early: float | None = Field(description="Share of the persons who hung up soon after the answer (D52); none: no person yet.")
     minutes: float = Field(description="From answer to clearing.")
     cost: float = Field(description="Calls and minutes at the campaign's prices.")
-    value: float = Field(description="Responses at the campaign's value.")
+    value: float = Field(description="Of what the campaign judges by, at its value.")
 
 
 class Rates(Told):
@@ -123,7 +127,7 @@ def _sum(counts: Sequence[Counts]) -> Counts:
 
 
 def rate(name: str, counts: Counts, plan: LearnPlan, mean: float) -> Rate:
-    """One line of the table; *mean* is the campaign's responses per call."""
+    """One line of the table; *mean* is what the campaign judges by, per call."""
     calls = max(1, counts.calls)
     minutes = counts.billed_ms / 60_000
     return Rate(
@@ -134,18 +138,20 @@ def rate(name: str, counts: Counts, plan: LearnPlan, mean: float) -> Rate:
         person=counts.persons / calls,
         responses=counts.responses,
         response=counts.responses / calls,
-        expected=_shrunk(counts.responses, counts.calls, mean),
+        successes=counts.successes,
+        success=counts.successes / calls,
+        expected=_shrunk(_yes(plan, counts), counts.calls, mean),
         early=counts.early / counts.persons if counts.persons else None,
         minutes=minutes,
         cost=counts.calls * plan.call_cost + minutes * plan.minute_cost,
-        value=counts.responses * plan.value,
+        value=_yes(plan, counts) * plan.value,
     )
 
 
 def rates(campaign: str, plan: LearnPlan, table: Table, at: dt.datetime) -> Rates:
     """The whole table."""
     whole = _sum(list(table.values()))
-    mean = whole.responses / max(1, whole.calls)
+    mean = _yes(plan, whole) / max(1, whole.calls)
     by_segment = {name: _sum([one for (segment, _), one in table.items() if segment == name]) for name in sorted({key[0] for key in table})}
     by_hour = {hour: _sum([one for (_, at_hour), one in table.items() if at_hour == hour]) for hour in sorted({key[1] for key in table})}
     worth = returns(plan, by_segment)
@@ -164,7 +170,7 @@ def rates(campaign: str, plan: LearnPlan, table: Table, at: dt.datetime) -> Rate
 
 
 def _yes(plan: LearnPlan, counts: Counts) -> int:
-    return counts.responses if plan.by == "response" else counts.persons
+    return {"response": counts.responses, "person": counts.persons, "success": counts.successes}[plan.by]
 
 
 def _net(plan: LearnPlan, counts: Counts, whole: Counts, share: float) -> float:

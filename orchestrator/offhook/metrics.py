@@ -130,10 +130,10 @@ def picture(
 
 def learnt(results: Mapping[str, Counts]) -> Metric:
     """What the calls of each campaign gave; segments and hours are told by ``offhook campaign rates``, they would be too many here."""
-    what = "Calls whose number was sent, and of these: answered, by a person, with a response; persons who hung up soon."
+    what = "Calls whose number was sent; of these: answered, by a person, with a response, with success; persons who hung up soon."
     family = CounterMetricFamily("offhook_campaign_results", what, labels=["campaign", "what"])
     for campaign, counts in results.items():
-        for name in ("calls", "reached", "persons", "responses", "early"):
+        for name in ("calls", "reached", "persons", "responses", "successes", "early"):
             family.add_metric([campaign, name], getattr(counts, name))
     return family
 

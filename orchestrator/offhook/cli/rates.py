@@ -31,7 +31,18 @@ def rates(name: NameArgument, config: ConfigOption = None, as_json: JsonOption =
 
 
 def _print(first: str, lines: Sequence[Rate], money: bool) -> None:
-    columns = (first, "calls", "connect", "person", "response", "expected", "left early", "minutes", *(("cost", "value") if money else ()))
+    columns = (
+        first,
+        "calls",
+        "connect",
+        "person",
+        "response",
+        "success",
+        "expected",
+        "left early",
+        "minutes",
+        *(("cost", "value") if money else ()),
+    )
     rows = [
         (
             one.name or "-",
@@ -39,6 +50,7 @@ def _print(first: str, lines: Sequence[Rate], money: bool) -> None:
             f"{one.connect:.1%}",
             f"{one.person:.1%}",
             f"{one.response:.1%}",
+            f"{one.success:.1%}",
             f"{one.expected:.1%}",
             "" if one.early is None else f"{one.early:.0%}",
             f"{one.minutes:.1f}",

@@ -66,7 +66,7 @@ _FIRST = frozenset(
         "talk_ms",
     ]
 )
-_NUMBERS = re.compile(r"\+?[0-9]{7,}")
+_NUMBERS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\+?[0-9]{7,}")  # the first is a call's id: it stays
 _LOCK = text("SELECT pg_advisory_xact_lock(20, 8)")  # two integers: no person's lock has this form
 
 
@@ -125,7 +125,7 @@ def open_record(record: Mapping[str, Any]) -> dict[str, Any]:
 def hide(value: Any) -> Any:
     """Mask every run of seven digits or more in all texts of *value*."""
     if isinstance(value, str):
-        return _NUMBERS.sub(lambda found: masked(found[0]), value)
+        return _NUMBERS.sub(lambda found: found[0] if "-" in found[0] else masked(found[0]), value)
     if isinstance(value, Mapping):
         return {key: hide(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

@@ -234,6 +234,7 @@ class RateRow(Base):
     responses: Mapped[int] = mapped_column(BigInteger)
     early: Mapped[int] = mapped_column(BigInteger)  # persons who hung up soon after the answer
     billed_ms: Mapped[int] = mapped_column(BigInteger)
+    successes: Mapped[int] = mapped_column(BigInteger, server_default="0")  # results said that reach the primary goal
 
 
 class AppointmentRow(Base):

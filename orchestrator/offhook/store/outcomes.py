@@ -10,7 +10,7 @@ from offhook.errors import CampaignError
 from offhook.messages import CampaignSpec
 from offhook.numbers import NumberError, parse
 from offhook.plan import ResultClass
-from offhook.store import ledger
+from offhook.store import ledger, rates
 from offhook.store import tables as t
 from offhook.store.handing import HANDED, home
 from offhook.store.tables import instant, ms
@@ -55,6 +55,8 @@ def put(connection: Connection, given: NewOutcome, now_ms: int) -> Outcome:
     _refused(connection, call, lead, spec, kind.refusal, said is not None and said.refusal)
     row["followed"] = _follow(connection, call, lead, given.result, kind, now_ms)
     connection.execute(insert(t.outcome).values(row))
+    if change := int(bool(row["is_primary"])) - int(said is not None and said.is_primary):
+        rates.said(connection, call.id, change)
     connection.execute(update(t.campaign).where(t.campaign.c.id == call.campaign_id).values(revision=t.campaign.c.revision + 1))
     return of_call(connection, call.id)[-1]
 

@@ -14,7 +14,7 @@ from offhook.disposition import Disposition
 from offhook.learning import Counts, Learnt
 from offhook.store import tables as t
 
-_COUNTED = ("calls", "reached", "persons", "responses", "early", "billed_ms")
+_COUNTED = ("calls", "reached", "persons", "responses", "early", "billed_ms", "successes")
 _NOT_SENT = frozenset({Disposition.NOT_DIALLED, Disposition.UNKNOWN})
 EARLY_S = 30.0
 """Of a campaign from before there was the setting."""
@@ -69,6 +69,13 @@ def local_hour(zones: str, at_ms: int) -> int:
     """Hour of the callee's day; of several zones the first counts, of none UTC."""
     zone = windows.load_zone(zones.split(" ", 1)[0]) if zones else dt.UTC
     return dt.datetime.fromtimestamp(at_ms / 1000, zone).hour
+
+
+def said(connection: Connection, call_id: str, change: int) -> None:
+    """Somebody said that a call reached the primary goal (1), or that it did not after all (-1)."""
+    query = select(t.call.c.campaign_id, t.call.c.started_ms, t.lead.c.segment, t.lead.c.zones)
+    row = connection.execute(query.join(t.lead, t.lead.c.id == t.call.c.lead_id).where(t.call.c.id == call_id)).one()
+    _add(connection, {(row.campaign_id, row.segment or "", local_hour(row.zones, row.started_ms)): Counts(successes=change)})
 
 
 @lru_cache(maxsize=2)
@@ -153,8 +160,12 @@ def recount(connection: Connection, campaign_id: int) -> None:
         calls = connection.execute(query.where(t.call.c.id > last)).mappings().all()
         count(connection, [dict(call) for call in calls])
         if len(calls) < AT_ONCE:
-            return
+            break
         last = calls[-1]["id"]
+    newest = select(func.max(t.outcome.c.id)).where(t.outcome.c.campaign_id == campaign_id).group_by(t.outcome.c.call_id)
+    reached = select(t.outcome.c.call_id).where(t.outcome.c.id.in_(newest), t.outcome.c.is_primary)
+    for call_id in connection.execute(reached).scalars().all():
+        said(connection, call_id, 1)
 
 
 _waiting: dict[tuple[URL, int, tuple[str, ...]], tuple[int, list[str]]] = {}
