@@ -365,6 +365,36 @@ def test_a_ring_back_tail_a_vowel_and_a_key_are_no_beeps() -> None:
     assert analysis.verdict is not None and analysis.verdict.disposition is Disposition.MACHINE
 
 
+def rings_on(from_s: float, to_s: float, ends: bool) -> list[Step]:
+    """Ringing after the answer, as the core tells it."""
+    end = heard(EventKind.TONE_END, to_s + 5, "tone_end", "ringback", from_s=from_s, value=round((to_s - from_s) * 1000))
+    return [(from_s + 2.9, tone("ringback", from_s + 2.9, 2.9)), *([(to_s + 5, end)] if ends else [])]
+
+
+def test_a_company_s_exchange_that_rings_on_after_the_answer_is_waited_for() -> None:
+    """S02: whoever speaks then is a person like any other, however long it rang."""
+    record, line, _ = play_out([*RINGS, (3.0, Answered), *rings_on(3.2, 14.2, ends=True), *spoke(14.8, 15.4), (40.0, cleared(16))])
+    assert record.disposition is Disposition.PERSON
+    assert [what for what, _ in line.did][:2] == ["answered", "play notice.wav"]
+    assert next(at for what, at in line.did if what.startswith("play")) == pytest.approx(16.0, abs=0.1)
+
+
+def test_who_speaks_after_ringing_has_ended_is_heard_too_and_who_does_not_is_silent() -> None:
+    speaks, _, _ = play_out([*RINGS, (3.0, Answered), *rings_on(3.2, 8.2, ends=True), *spoke(15.0, 15.6), (40.0, cleared(16))])
+    assert speaks.disposition is Disposition.PERSON
+    silent, line, _ = play_out([*RINGS, (3.0, Answered), *rings_on(3.2, 8.2, ends=True), (60.0, cleared(16))])
+    assert silent.disposition is Disposition.ANSWERED_SILENT
+    assert line.did[1][0] == "play notice.wav"
+    assert line.did[1][1] == pytest.approx(17.2, abs=0.1)
+
+
+def test_ringing_that_never_ends_is_given_up_and_nothing_is_played_into_it() -> None:
+    record, line, _ = play_out([*RINGS, (3.0, Answered), *rings_on(3.2, 100, ends=False), (200.0, cleared(16))])
+    assert record.disposition is Disposition.ANSWERED_SILENT
+    assert [what for what, _ in line.did] == ["answered", "hangup"]
+    assert line.did[1][1] == pytest.approx(33.2, abs=0.1)
+
+
 def test_the_core_s_own_verdict_goes_first_when_it_is_sure() -> None:
     analysis = AnswerAnalysis(AnswerHandling(core_probability=0.8), 0)
     analysis.core("machine", 0.6, 800)

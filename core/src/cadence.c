@@ -218,6 +218,7 @@ static void hint_ringback(const struct oh_ear_call *call, const struct oh_seg *l
     e.row = (uint8_t)row;
     e.confidence = (uint8_t)(90 / (1 + rivals));
     measure(c, last, &e);
+    c->rings = true;
     oh_ear_raise(call, &e, last->start);
 }
 
@@ -361,6 +362,7 @@ static void judge(const struct oh_ear_call *call, const struct oh_seg *last) {
     e.margin_cdb = (int16_t)(margin * 1000);
     e.confidence = (uint8_t)(99 - oh_minf(fits[best].off, 1) * 40);
     c->reported = row->tone;
+    c->rings = row->tone == OH_TONE_RINGBACK;
     c->last_like = call->hop->t;
     c->row = (uint8_t)best;
     c->level = e.level_cdbm0;
@@ -407,13 +409,20 @@ static void check_replaced(const struct oh_ear_call *call) {
 
 void oh_cadence_answered(const struct oh_ear_call *call) {
     struct oh_cadence *c = &call->lane->cadence;
-    if (c->reported && c->reported != OH_TONE_RINGBACK)
+    if (!c->rings)
         return;
     say_end(call);
     c->count = 0;
-    c->split = c->timed = false;
+    c->split = c->timed = c->rings = false;
     c->told = 0;
-    c->hinted = call->lane->track.on; /* the burst that the answer cuts */
+    c->cut = true;
+}
+
+/* The burst of ringing that the answer cut. */
+static bool was_cut(const struct oh_ear_call *call) {
+    const struct oh_lane *lane = call->lane;
+    const struct oh_seg *seg = call->track & OH_TRACK_END ? call->ended : lane->track.on ? &lane->track.seg : NULL;
+    return lane->cadence.cut && seg && (int32_t)(seg->start - lane->answered_at) < 0;
 }
 
 /* Could this gap, however long it grows, be one of ringing after the tone before it? */
@@ -440,6 +449,8 @@ void oh_cadence_hop(const struct oh_ear_call *call) {
     const struct oh_track *k = &lane->track;
     uint32_t t = call->hop->t;
     if (!lane->plan || (!c->count && !k->on && !call->track && !c->reported))
+        return;
+    if (was_cut(call))
         return;
     if (call->track & OH_TRACK_END) {
         struct oh_seg ended = *call->ended;

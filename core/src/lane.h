@@ -125,6 +125,8 @@ struct oh_cadence {
     uint32_t last_like; /* end of the last tone that was like what is reported */
     int16_t level;
     uint8_t told; /* stretches before this gap that a tone explained which has ended */
+    bool rings;   /* ringback was the last tone told, or hinted at */
+    bool cut;     /* it rang when the answer came: a tone that began before it counts no more */
     bool split;   /* the tone that is on counts from here: what was mended before is a gap of a row */
     uint32_t from;
     uint8_t looked_count; /* the list and the tone that goes_on was found for */

@@ -60,6 +60,7 @@ class Verdict:
     why: str
     t_ms: int  # same origin as the times fed in
     p: float  # how sure, 0 to 1; of the rules below it is chosen, not measured
+    rings: bool = False  # it still rings: nobody is there to play to
 
 
 class AnswerAnalysis:
@@ -78,6 +79,8 @@ class AnswerAnalysis:
         self._speaking = speaking
         self._run_from = answered_ms  # onset of the latest speech
         self._quiet_since = answered_ms  # end of the last sound
+        self._rings = False  # an exchange or a gateway took the call and rings on; who speaks then answers then
+        self._rang_from: int | None = None
         self.verdict: Verdict | None = None
 
     @property
@@ -91,6 +94,8 @@ class AnswerAnalysis:
         self._run_from = onset_ms
         if self._onset is None:
             self._onset = max(onset_ms, self._answered)
+            if self._rings:
+                self._answered = self._onset
 
     def speech_end(self, end_ms: int) -> None:
         """Speech ended at *end_ms*."""
@@ -105,6 +110,15 @@ class AnswerAnalysis:
             self._decide(Disposition.FAX, f"tone {name}", t_ms, FAX_P)
         elif name in ("beep", "record") and self.is_beep(onset_ms, t_ms):
             self._decide(Disposition.MACHINE, f"tone {name}", t_ms, BEEP_P)
+        elif name == "ringback":
+            self._rings, self._onset = True, None
+            self._rang_from = onset_ms if self._rang_from is None else self._rang_from
+
+    def ringing_ended(self, t_ms: int) -> None:
+        """It rings no more; somebody has answered, or will speak, or nobody will."""
+        if self._rings and self._onset is None:
+            self._answered = self._quiet_since = t_ms
+        self._rings = False
 
     def is_beep(self, onset_ms: int, t_ms: int) -> bool:
         """Can a tone from *onset_ms* to *t_ms* be a machine's beep?"""
@@ -114,12 +128,20 @@ class AnswerAnalysis:
     def core(self, name: str, probability: float, t_ms: int) -> None:
         """The core's own verdict; it goes before ours where it is sure enough."""
         found = CORE_VERDICTS.get(name)
-        if found is not None and probability >= self._limits.core_probability:
+        if found is not None and probability >= self._limits.core_probability and not self._only_rings:
             self._decide(found, f"core verdict {name}, probability {probability:.2f}", t_ms, probability)
+
+    @property
+    def _only_rings(self) -> bool:
+        return self._rings and self._onset is None
 
     def check(self, t_ms: int) -> None:
         """Decide if time alone is enough to."""
         limits = self._limits
+        if self._only_rings:
+            if t_ms >= self._rings_until():
+                self._decide(Disposition.ANSWERED_SILENT, f"rang on for {limits.rings_on_ms} ms", t_ms, SILENCE_P, rings=True)
+            return
         if self._onset is not None:
             length = (t_ms if self._speaking else self._quiet_since) - self._onset
             if length > limits.person_max_ms:
@@ -134,6 +156,8 @@ class AnswerAnalysis:
     def next_check_ms(self) -> int:
         """When :meth:`check` can first have something new to say."""
         limits = self._limits
+        if self._only_rings:
+            return self._rings_until()
         end = self._answered + limits.analysis_max_ms
         if self._onset is None:
             return min(end, self._answered + limits.silence_ms)
@@ -141,6 +165,9 @@ class AnswerAnalysis:
             return min(end, self._onset + limits.person_max_ms + 1)
         return min(end, self._quiet_since + limits.person_silence_ms)
 
-    def _decide(self, disposition: Disposition, why: str, t_ms: int, p: float) -> None:
+    def _rings_until(self) -> int:
+        return (self._rang_from or 0) + self._limits.rings_on_ms
+
+    def _decide(self, disposition: Disposition, why: str, t_ms: int, p: float, rings: bool = False) -> None:
         if self.verdict is None:
-            self.verdict = Verdict(disposition, why, t_ms, p)
+            self.verdict = Verdict(disposition, why, t_ms, p, rings)

@@ -319,7 +319,7 @@ class Call:
         if event.kind == EventKind.ANNOUNCEMENT and self.phase is CallPhase.ANSWERED and self._announcement(event) is not None:
             self._hang_up(Ended.DONE)  # a false answer
         elif self.phase is CallPhase.ANSWERED and self._analysis is not None:
-            self._analyse(event, t_ms)
+            self._analyse(self._analysis, event, t_ms)
         elif self.phase is CallPhase.MESSAGE:
             self._heard_machine(event)
         elif self.phase is CallPhase.PLAYING and self._is_beep(event) and t_ms - self._times.get("verdict", 0) <= LATE_BEEP_MS:
@@ -353,11 +353,11 @@ class Call:
         self._note("did", "max_call", f"{self.campaign.max_call_s:g} s")
         self._hang_up(Ended.MAX_CALL)
 
-    def _analyse(self, event: Sound, t_ms: int) -> None:
-        analysis = self._analysis
-        assert analysis is not None
+    def _analyse(self, analysis: AnswerAnalysis, event: Sound, t_ms: int) -> None:
         if event.kind == EventKind.TONE:
             analysis.tone(event.name, round(event.onset_ms), t_ms)
+        elif event.kind == EventKind.TONE_END and event.detail == "ringback":
+            analysis.ringing_ended(t_ms)
         elif event.kind == EventKind.ANSWER:
             analysis.core(event.detail, event.confidence, t_ms)
         analysis.check(t_ms)
@@ -387,7 +387,7 @@ class Call:
             self._person()
         elif verdict.disposition is Disposition.MACHINE:
             self._machine(beep)
-        elif verdict.disposition is Disposition.ANSWERED_SILENT and answer.silent == "play":
+        elif verdict.disposition is Disposition.ANSWERED_SILENT and answer.silent == "play" and not verdict.rings:
             self._person()
         else:
             self._hang_up(Ended.DONE)

@@ -144,6 +144,12 @@ class AnswerHandling(Asked):
     person_max_ms: int = Field(1900, ge=300, le=10_000, description="Longest first utterance of a person, ms; longer is a machine.")
     person_silence_ms: int = Field(600, ge=100, le=5_000, description="Silence after the utterance that makes it a person, ms.")
     silence_ms: int = Field(4000, ge=500, le=20_000, description="Silence from the answer on that ends the analysis, ms.")
+    rings_on_ms: int = Field(
+        30_000,
+        ge=1000,
+        le=120_000,
+        description="Longest ringing after the answer, as a company's exchange does, ms; then we hang up.",
+    )
     analysis_max_ms: int = Field(7000, ge=1000, le=30_000, description="The analysis ends with its best guess after so long, ms.")
     core_probability: float = Field(0.97, ge=0, le=1, description="A verdict of the core's own analysis counts from this probability on.")
     beep_max_ms: int = Field(25_000, ge=1000, le=120_000, description="Longest wait for a machine's beep, ms.")
