@@ -22,7 +22,7 @@ from offhook.errors import CampaignError
 from offhook.handing import HandOn, HandOut, TakeBack, Team
 from offhook.messages import CampaignSpec, Phase, RetryPlan
 from offhook.node import Node
-from offhook.store import Store
+from offhook.store import Store, handing, leads, ledger
 from offhook.store import tables as t
 
 ZONES = [("Asia/Shanghai",)]
@@ -83,6 +83,14 @@ async def test_nobody_else_is_given_them_until_what_was_not_dialled_is_taken_bac
     assert [lead.name for lead in mine] == ["4", "5"]
     made.store.release(mine)
     await made.store.work(lambda c: c.execute(t.lead.update().where(t.lead.c.id == 1).values(attempts=1)))  # ann called one
+    await made.hand_on(HandOn(campaign="c1", source=(ANN,), to=(ANN, BEN)))
+    found = await made.store.read(lambda connection: handing.shares(connection, 1))
+    assert [(share.owner, share.zones, share.first_ms) for share in found] == [(ANN, "Asia/Shanghai", 0), (BEN, "Asia/Shanghai", 0)]
+    asking = ledger.asking("node1", 1, 1000, None, await made.campaign_spec("c1"))
+    own = await made.store.work(lambda connection: leads.take_own(connection, asking, found[:1], frozenset({1}), 9, ids))
+    assert [(lead.id, lead.owner) for lead in own] == [(3, ANN)]  # lead 1 was skipped
+    made.store.release(own)
+    await made.hand_on(HandOn(campaign="c1", source=(BEN,), to=(ANN,)))
     shown = (await made.handed("c1"))[0]
     assert (shown.owner, shown.leads, shown.fresh, shown.waiting) == (ANN, 4, 3, 4)
     assert (await made.take_back(TakeBack(campaign="c1", source=(ANN,)))).leads == {"": 3}
