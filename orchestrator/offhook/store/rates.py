@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import URL, Connection, Select, delete, func, select, update
+from sqlalchemy import URL, Connection, Select, bindparam, delete, func, select, update
 
 from offhook import windows
 from offhook.disposition import Disposition
@@ -21,7 +21,8 @@ EARLY_S = 30.0
 AT_ONCE = 5000
 SEGMENTS = 200
 """Most segments that are told apart when leads are put in order."""
-FRESH_MS = 20_000
+FRESH_MS, LIST_MS = 20_000, 120_000
+"""How often the counters and the list of segments are read again."""
 LONGEST = 80
 """Characters of a segment's name."""
 
@@ -93,9 +94,12 @@ def _add(connection: Connection, found: Mapping[tuple[int, str, int], Counts]) -
     connection.execute(_adding(connection.dialect.name), rows)
 
 
+_TABLE = select(t.rate).where(t.rate.c.campaign_id == bindparam("campaign"))
+
+
 def table(connection: Connection, campaign_id: int) -> dict[tuple[str, int], Counts]:
     """The counters of a campaign."""
-    rows = connection.execute(select(t.rate).where(t.rate.c.campaign_id == campaign_id))
+    rows = connection.execute(_TABLE, {"campaign": campaign_id})
     return {(row.segment, row.hour): Counts(*(getattr(row, name) for name in _COUNTED)) for row in rows}
 
 
@@ -172,10 +176,10 @@ _waiting: dict[tuple[URL, int, tuple[str, ...]], tuple[int, list[str]]] = {}
 
 
 def waiting_lately(connection: Connection, campaign_id: int, zones: Sequence[str], now_ms: int) -> list[str]:
-    """As :func:`waiting`, read again after :data:`FRESH_MS`."""
+    """As :func:`waiting`, read again after :data:`LIST_MS`: only an import brings new ones."""
     key = (connection.engine.url, campaign_id, tuple(zones))
     at_ms, found = _waiting.get(key, (0, []))
-    if not at_ms or abs(now_ms - at_ms) > FRESH_MS:
+    if not at_ms or abs(now_ms - at_ms) > LIST_MS:
         found = waiting(connection, campaign_id, zones)
         _waiting[key] = (now_ms, found)
     return found
@@ -185,9 +189,14 @@ def waiting(connection: Connection, campaign_id: int, zones: Sequence[str]) -> l
     """Segments that have open leads in *zones*. Goes from one to the next through the index."""
     found: list[str] = []
     for key in zones:
-        mine = (t.lead.c.campaign_id == campaign_id, t.lead.c.state == "open", t.lead.c.zones == key)
-        segment = connection.execute(select(func.min(t.lead.c.segment)).where(*mine, t.lead.c.segment >= "")).scalar()
+        mine = {"campaign": campaign_id, "zones_is": key}
+        segment = connection.execute(_FIRST, mine).scalar()
         while segment is not None and len(found) < SEGMENTS:
             found.append(segment)
-            segment = connection.execute(select(func.min(t.lead.c.segment)).where(*mine, t.lead.c.segment > segment)).scalar()
+            segment = connection.execute(_NEXT, {**mine, "after": segment}).scalar()
     return list(dict.fromkeys(found))
+
+
+_MINE = (t.lead.c.campaign_id == bindparam("campaign"), t.lead.c.state == "open", t.lead.c.zones == bindparam("zones_is"))
+_FIRST = select(func.min(t.lead.c.segment)).where(*_MINE, t.lead.c.segment >= "")
+_NEXT = select(func.min(t.lead.c.segment)).where(*_MINE, t.lead.c.segment > bindparam("after"))
