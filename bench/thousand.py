@@ -79,7 +79,11 @@ async def fill(node: Node, folder: Path, campaigns: int, leads: int) -> None:
     for at in range(campaigns):
         await node.create_campaign(
             CampaignSpec(
-                name=f"c{at:04}", share=share_of(at), calls_per_second=100, ring_timeout_s=15 if at % 10 else 60, retry=RetryPlan(rules={})
+                name=f"c{at:04}",
+                share=share_of(at),
+                calls_per_second=100,
+                ring_timeout_s=60 if at % 10 in (0, 5) and at % 20 < 10 else 15,
+                retry=RetryPlan(rules={}),
             )
         )
         first = at * leads
@@ -142,20 +146,23 @@ async def measure(folder: Path, campaigns: int, hours: float, real: bool) -> dic
 
 
 def shares(node: Node, by_campaign: dict[int, tuple[float, int]]) -> dict[str, Any]:
-    """How far each campaign's line time is from its share, relative to that share."""
-    wanted = {one.id: one.spec.share for one in node.dialers()}
-    whole, weights = sum(seconds for seconds, _ in by_campaign.values()), sum(wanted.values())
-    off = sorted(abs(by_campaign.get(key, (0.0, 0))[0] / whole / (weight / weights) - 1) for key, weight in wanted.items())
-    off_s = sorted(abs(by_campaign.get(key, (0.0, 0))[0] - whole * weight / weights) for key, weight in wanted.items())
-    twos = sum(seconds for key, (seconds, _) in by_campaign.items() if wanted[key] == 2)
+    """How far each campaign's line time is from its share, relative to that share; of those that had leads to the end."""
+    wanted = {one.id: one.spec.share for one in node.dialers() if one.closed < one.leads}
+    got = {key: by_campaign.get(key, (0.0, 0)) for key in wanted}
+    whole, weights = sum(seconds for seconds, _ in got.values()), sum(wanted.values())
+    off = sorted(abs(got[key][0] / whole / (weight / weights) - 1) for key, weight in wanted.items())
+    off_s = sorted(abs(got[key][0] - whole * weight / weights) for key, weight in wanted.items())
+    kinds = {"share 1": (1.0, False), "share 1, long calls": (1.0, True), "share 2": (2.0, False), "share 2, long calls": (2.0, True)}
     return {
-        "share_off_mean": round(statistics.mean(off), 4),
-        "share_off_p99": round(off[int(0.99 * len(off))], 4),
-        "share_off_worst": round(off[-1], 4),
-        "off_line_s_p99": round(off_s[int(0.99 * len(off_s))], 1),
-        "off_line_s_worst": round(off_s[-1], 1),
-        "share_of_the_twos": round(twos / whole, 4),
-        "calls_of_the_smallest": min((count for _, count in by_campaign.values()), default=0),
+        "judged": len(wanted),
+        "share_off": {name: round(off[int(at * len(off))], 4) for name, at in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99))},
+        "off_line_s": {name: round(off_s[int(at * len(off_s))], 1) for name, at in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99))},
+        "of_their_share": {
+            name: round(sum(got[key][0] for key in keys) / (whole * sum(wanted[key] for key in keys) / weights), 4)
+            for name, kind in kinds.items()
+            if (keys := [one.id for one in node.dialers() if one.id in wanted and (one.spec.share, one.spec.ring_timeout_s > 15) == kind])
+        },
+        "calls_of_the_smallest": min((count for _, count in got.values()), default=0),
     }
 
 

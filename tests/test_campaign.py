@@ -21,7 +21,7 @@ from offhook.disposition import Disposition
 from offhook.messages import CallEnded, CampaignSpec, CampaignUpdate, NodeEvent, Phase, RetryPlan
 from offhook.node import Node
 from offhook.quota import LineQuota, Pacer
-from offhook.shares import CREDIT_LINE_S, Account, Queue
+from offhook.shares import CREDIT_CALLS, Account, Queue
 
 PERSON = {"kind": "person", "ring_s": 2, "greeting": ["person-zh-wei"], "hangs_up_after_s": 20}
 NOBODY = {"kind": "no_answer", "ring_s": 25}
@@ -333,7 +333,7 @@ def test_line_time_follows_the_shares_whatever_the_lengths_of_the_calls_d25() ->
         assert seconds / sum(used) == pytest.approx(account.share / 10, rel=0.01)
 
 
-def test_who_was_away_gets_no_more_than_ten_minutes_of_one_line_back_d25() -> None:
+def test_who_was_away_gets_no_more_than_a_few_calls_back_d25() -> None:
     queue: Queue[str] = Queue()
     busy, away = Account(), Account()
     queue.put("away", 5, away)
@@ -353,7 +353,28 @@ def test_who_was_away_gets_no_more_than_ten_minutes_of_one_line_back_d25() -> No
             queue.leave(left)
         queue.put("away", 5, away)
         served += 1
-    assert served == pytest.approx(CREDIT_LINE_S / 30, abs=2)
+    assert served == pytest.approx(CREDIT_CALLS, abs=3)
+
+
+def test_who_was_alone_does_not_wait_for_all_of_it_when_another_comes_d25() -> None:
+    queue: Queue[str] = Queue()
+    alone, other = Account(), Account()
+    for _ in range(200):
+        queue.put("alone", 5, alone)
+        queue.served(next(queue.each()))
+    for _ in range(200):
+        alone.end(30.0, 630.0)  # its calls were longer than anybody could know
+    alone.call_s = 30.0
+    queue.put("alone", 5, alone)
+    served = 0
+    while True:
+        queue.put("other", 5, other)
+        waiter = next(queue.each())
+        queue.served(waiter)
+        if waiter.item == "alone":
+            break
+        served += 1
+    assert served <= CREDIT_CALLS + 1
 
 
 def test_lines_are_shared_by_weight_and_a_share_may_change_while_they_run_d25_p21(tmp_path: Path) -> None:

@@ -15,8 +15,11 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
-CREDIT_LINE_S = 600.0
-"""Most line-seconds that a campaign may be behind its share and still catch up; what it did not use beyond that went to the others."""
+CREDIT_LINE_S = 120.0
+"""Most line-seconds that a campaign may be behind its share and catch up, or ahead of it and wait: what it did not use beyond that went to
+the others, and what it had while it was alone was nobody else's."""
+CREDIT_CALLS = 5
+"""The same in calls, where these are long."""
 FIRST_GUESS_S = 30.0
 LEARN = 0.05
 """Weight of the newest call in the expected length of a call."""
@@ -67,7 +70,8 @@ class Queue(Generic[T]):
             at = self._now.get(priority, 0.0)
             if account.priority != priority:
                 account.priority, account.tag = priority, at
-            account.tag = max(account.tag, at - CREDIT_LINE_S / account.share)
+            far = max(CREDIT_LINE_S, CREDIT_CALLS * account.call_s) / account.share
+            account.tag = min(max(account.tag, at - far), at + far)
             account.waiting.append(waiter)
         self.again(waiter)
         return waiter
