@@ -183,6 +183,13 @@ def test_a_model_file_comes_back_as_it_was() -> None:
                 hear([np.zeros(160, np.int16)], model=broken)
 
 
+def test_a_model_of_another_version_is_named() -> None:
+    octets = bytearray(model.pack(weights()))
+    octets[8] = 2
+    with pytest.raises(ValueError, match="version 2, 3 is wanted"):
+        model.unpack(bytes(octets))
+
+
 def test_the_core_runs_the_network_that_was_trained() -> None:
     """The numpy network over the core's own features gives the core's probabilities."""
     table = np.cumsum(np.random.default_rng(1).uniform(0.2, 1.5, model.SHAPES["odds"]), axis=1) - 4

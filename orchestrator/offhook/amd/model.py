@@ -59,11 +59,13 @@ def unpack(data: bytes) -> dict[str, NDArray[np.float32]]:
         ValueError: This is no model file of this version, or it is damaged.
     """
     total = sum(int(np.prod(shape)) for shape in SHAPES.values())
-    if len(data) != 20 + 4 * total or data[:8] != _MAGIC:
+    if len(data) < 20 or data[:8] != _MAGIC:
         raise ValueError("this is no model of the answer analysis")
     version, count, checksum = struct.unpack("<III", data[8:20])
-    if version != _VERSION or count != total or checksum != _checksum(data[20:]):
-        raise ValueError("this model is damaged or was made by another version")
+    if version != _VERSION:
+        raise ValueError(f"this model is of version {version}, {_VERSION} is wanted")
+    if count != total or len(data) != 20 + 4 * total or checksum != _checksum(data[20:]):
+        raise ValueError("this model is damaged")
     weights, at = {}, 20
     for name, shape in SHAPES.items():
         size = int(np.prod(shape))
