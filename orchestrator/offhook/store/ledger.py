@@ -334,7 +334,8 @@ def _judge(connection: Connection, asking: Asking, wanted: Sequence[Wanted], res
     everything = rules is not None or bool(own)
     horizon_s = max(rules.horizon_s if rules is not None else 0.0, HORIZON_S if own else 0.0)
     known = known_of(connection, policy, keys, asking.now_ms, everything=everything, horizon_s=horizon_s)
-    checks: tuple[Check, ...] = (*CHECKS, kept_for(asking.here, asking.spec), *([rules] if rules is not None else []), *own)
+    promises = [kept_for(asking.here, asking.spec)] if asking.spec is not None and asking.spec.with_agents else []
+    checks: tuple[Check, ...] = (*CHECKS, *promises, *([rules] if rules is not None else []), *own)
     if asking.filter is not None:
         checks = (passes(asking.filter), *checks)
     always = everything or asking.filter is not None or bool(policy.consent)
