@@ -25,9 +25,9 @@ from typing import Any
 
 from bench.d02 import SCENARIO
 from bench.ledger import POLICY
+from offhook.campaigns.learning import LearnPlan
 from offhook.cli.bench import machine
 from offhook.config import Settings
-from offhook.learning import LearnPlan
 from offhook.messages import CampaignSpec
 from offhook.node import Node
 

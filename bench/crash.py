@@ -26,10 +26,10 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
+from offhook.calls.disposition import Disposition
 from offhook.config import Settings
 from offhook.contacts import ContactPolicy, ContactRest
 from offhook.desk import open_desk
-from offhook.disposition import Disposition
 from offhook.messages import CampaignSpec, RetryPlan, RetryRule
 from offhook.node import Node
 from offhook_drivers import Scenario, Simulator

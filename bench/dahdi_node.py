@@ -23,11 +23,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from offhook.calls.disposition import Disposition
 from offhook.cli.truth import agrees
 from offhook.control.address import unix_address
 from offhook.control.bus import BusError
 from offhook.control.client import Client, NoReplyError
-from offhook.disposition import Disposition
 
 NODE = "vm"
 CONFIG = """

@@ -20,10 +20,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from offhook.campaigns.learning import LearnPlan
 from offhook.clock import Uuid7, loop_clock
-from offhook.learning import LearnPlan
+from offhook.lists.mix import STEP, ListMix
 from offhook.messages import CampaignSpec
-from offhook.mix import STEP, ListMix
 from offhook.store import Store
 
 ZONES = ("Asia/Shanghai", "Asia/Shanghai", "Asia/Shanghai", "Asia/Urumqi")

@@ -22,12 +22,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from offhook.calls.why import explain, text
 from offhook.cli.truth import agrees
 from offhook.clock import run_virtual
 from offhook.config import Settings
 from offhook.messages import CallRecord, CampaignSpec
 from offhook.node import Node
-from offhook.why import explain, text
 
 START = dt.datetime(2026, 3, 2, 1, tzinfo=dt.UTC)
 BINS = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0001)

@@ -8,7 +8,7 @@ from typing import Any
 
 from nodes import START, numbers_list, settings, simulator
 
-from offhook.agent_messages import AgentCall, AgentChanged, AgentLevel, AgentStatus
+from offhook.agents.messages import AgentCall, AgentChanged, AgentLevel, AgentStatus
 from offhook.clock import run_virtual
 from offhook.messages import CampaignSpec, NodeEvent
 from offhook.node import Node

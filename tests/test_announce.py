@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from offhook.announce import AnnouncementClass, AnnouncementError, AnnouncementStore, UnknownStore, class_of
 from offhook.announce.cli import app, import_examples
-from offhook.disposition import Disposition
+from offhook.calls.disposition import Disposition
 from offhook_core import timeslots
 from offhook_drivers.audio import load_builtin
 

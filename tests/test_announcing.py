@@ -10,9 +10,9 @@ from test_call import heard, play_out, tone
 
 from offhook.announce import AnnouncementClass, AnnouncementStore, UnknownStore
 from offhook.announce.cli import import_examples
+from offhook.calls.disposition import Disposition, Facts
+from offhook.calls.fusion import fuse
 from offhook.clock import run_virtual
-from offhook.disposition import Disposition, Facts
-from offhook.fusion import fuse
 from offhook.messages import CallRecord, CampaignSpec
 from offhook.node import Node
 from offhook_core import EventKind

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nodes import START
 
-from offhook.answer import AnswerAnalysis
-from offhook.call import Call
+from offhook.calls.answer import AnswerAnalysis
+from offhook.calls.call import Call
+from offhook.calls.disposition import Disposition
+from offhook.calls.prompts import Prompt
 from offhook.clock import loop_clock, run_virtual
-from offhook.disposition import Disposition
 from offhook.messages import AnswerHandling, CallPhase, CallRecord, CampaignSpec
-from offhook.prompts import Prompt
 from offhook.store import Lead
 from offhook_core import Event as Sound
 from offhook_core import EventKind, Tone

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from nodes import START, numbers_list, settings, simulator, tone_file
 from pydantic import ValidationError
 
-from offhook.channels import ChannelPool
+from offhook.calls.disposition import Disposition
+from offhook.campaigns.quota import LineQuota, Pacer
+from offhook.campaigns.shares import CREDIT_CALLS, Account, Queue
 from offhook.clock import run_virtual
-from offhook.disposition import Disposition
+from offhook.lines.channels import ChannelPool
 from offhook.messages import CallEnded, CampaignSpec, CampaignUpdate, NodeEvent, Phase, RetryPlan
 from offhook.node import Node
-from offhook.quota import LineQuota, Pacer
-from offhook.shares import CREDIT_CALLS, Account, Queue
 
 PERSON = {"kind": "person", "ring_s": 2, "greeting": ["person-zh-wei"], "hangs_up_after_s": 20}
 NOBODY = {"kind": "no_answer", "ring_s": 25}

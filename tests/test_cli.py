@@ -17,12 +17,12 @@ from commands import Command, offhook_command  # noqa: F401 - a fixture
 from nodes import numbers_list, tone_file
 
 import offhook_drivers
+from offhook.calls.disposition import Disposition
 from offhook.cli import output
 from offhook.cli.arguments import read_pairs
 from offhook.cli.output import CommandError
 from offhook.cli.recordings import read_recording
 from offhook.cli.truth import AGREES, agrees
-from offhook.disposition import Disposition
 from offhook.messages import CampaignSpec
 from offhook_core import Law, timeslots
 

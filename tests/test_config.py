@@ -8,8 +8,9 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel
 
-from offhook.config import Settings, key_lines
+from offhook.config import Settings
 from offhook.errors import ConfigError
+from offhook.mistakes import key_lines
 
 
 @pytest.fixture

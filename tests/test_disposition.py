@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offhook import fusion
-from offhook.disposition import Digits, Disposition, Ended, Facts
-from offhook.fusion import AFTER, BEFORE, GUARDS, START_AFTER, START_BEFORE, Source, fuse
+from offhook.calls import fusion
+from offhook.calls.disposition import Digits, Disposition, Ended, Facts
+from offhook.calls.fusion import AFTER, BEFORE, GUARDS, START_AFTER, START_BEFORE, Source, fuse
 from offhook.numbers import completeness
 from offhook_drivers.contract import Cause, Party
 
@@ -133,7 +133,7 @@ def test_every_disposition_but_the_journals_own_can_be_reached() -> None:
 def test_the_page_shows_the_tables_as_they_are() -> None:
     page = RESULTS_PAGE.read_text(encoding="utf-8")
     shown = page.partition("<!-- tables -->\n")[2].partition("<!-- end of tables -->")[0]
-    assert shown == fusion.markdown(), "python -m offhook.fusion prints the tables for docs/results.md"
+    assert shown == fusion.markdown(), "python -m offhook.calls.fusion prints the tables for docs/results.md"
     assert all(f"`{guard}`" in shown for guard in GUARDS)
 
 

@@ -18,8 +18,8 @@ from nodes import settings
 
 from offhook.clock import loop_clock
 from offhook.desk import Desk
-from offhook.exports import ExportError, new_password, write_locked
-from offhook.handing import HandOut
+from offhook.lists.exports import ExportError, new_password, write_locked
+from offhook.lists.handing import HandOut
 from offhook.messages import CampaignSpec
 from offhook.store import Store
 

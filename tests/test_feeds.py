@@ -20,8 +20,8 @@ from nodes import START, numbers_list, settings, simulator
 from pydantic import ValidationError
 
 from offhook import CampaignSpec, Node
+from offhook.calls.disposition import Disposition
 from offhook.clock import loop_clock, run_virtual
-from offhook.disposition import Disposition
 from offhook.errors import ListError
 from offhook.feeds.incoming import FolderFeed, QueryFeed
 from offhook.feeds.outgoing import Delivery

@@ -11,7 +11,7 @@ from nodes import START, settings, simulator
 from pydantic import ValidationError
 
 from offhook import CampaignSpec, CampaignUpdate, Node, run_virtual
-from offhook.filters import Filter, FilterError, Tally
+from offhook.lists.filters import Filter, FilterError, Tally
 
 ANNA = {"age": "34", "city": "上海", "intent": "high", "last result": "declined", "since": "2025-03-01", "empty": " "}
 

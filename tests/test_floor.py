@@ -11,9 +11,9 @@ import pytest
 from floors import NOBODY, PERSON, STANDARD, Ear, at_a_node
 from nodes import START, numbers_list, settings, simulator, tone_file
 
-from offhook.agent_messages import AgentLevel, AgentStatus, PacingPlan
+from offhook.agents.messages import AgentLevel, AgentStatus, PacingPlan
+from offhook.calls.disposition import Disposition
 from offhook.clock import run_virtual
-from offhook.disposition import Disposition
 from offhook.errors import AgentError, CampaignError
 from offhook.messages import CampaignSpec, CampaignUpdate, Phase, RetryPlan, RetryRule
 from offhook.node import Node

@@ -13,13 +13,13 @@ from floors import at_a_node
 from nodes import START, numbers_list, settings, simulator
 from pydantic import ValidationError
 
-from offhook.agent_messages import AgentLevel, AgentStatus
+from offhook.agents.messages import AgentLevel, AgentStatus
 from offhook.clock import Uuid7, loop_clock, run_virtual
 from offhook.contacts.model import Suppression, Whom
 from offhook.contacts.why import why
 from offhook.desk import Desk
 from offhook.errors import CampaignError
-from offhook.handing import HandOn, HandOut, TakeBack, Team
+from offhook.lists.handing import HandOn, HandOut, TakeBack, Team
 from offhook.messages import CampaignSpec, Phase, RetryPlan
 from offhook.node import Node
 from offhook.store import Store, handing, leads, ledger

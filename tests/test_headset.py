@@ -11,12 +11,12 @@ import soundfile
 from nodes import START, settings, simulator
 from softline import decoded
 
-from offhook.agent_messages import AgentLevel, AgentStatus
+from offhook.agents.messages import AgentLevel, AgentStatus
+from offhook.calls.voicemail import VoiceMailError
 from offhook.clock import run_virtual
 from offhook.errors import AgentError
 from offhook.messages import CampaignSpec
 from offhook.node import Node
-from offhook.voicemail import VoiceMailError
 from offhook_drivers import Simulator
 from offhook_drivers.callees import plan_call
 

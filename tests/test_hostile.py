@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from offhook.cli.output import CommandError
 from offhook.cli.recordings import RATE, read_recording
 from offhook.errors import ListError
-from offhook.lists import Row, open_list
+from offhook.lists.reader import Row, open_list
 from offhook.messages import ImportProblem
 from offhook_core import Engine, Event, Profile
 

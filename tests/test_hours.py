@@ -14,14 +14,14 @@ from aio import in_loop
 from nodes import numbers_list, settings
 from sqlalchemy import insert
 
+from offhook.campaigns.hours import BestHour, Chances, Hour, prior
+from offhook.campaigns.learning import Counts, LearnPlan, Learnt
 from offhook.clock import Uuid7, loop_clock
 from offhook.contacts.model import Whom
 from offhook.contacts.policy import ContactPolicy, Effect
 from offhook.contacts.screen import Ask, Entry, Finding, Person
 from offhook.contacts.why import why
 from offhook.desk import Desk
-from offhook.hours import BestHour, Chances, Hour, prior
-from offhook.learning import Counts, LearnPlan, Learnt
 from offhook.messages import CallingWindows, CampaignSpec, Window
 from offhook.store import Store, ledger
 from offhook.store import tables as t

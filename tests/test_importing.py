@@ -20,7 +20,7 @@ from offhook.clock import loop_clock
 from offhook.config import Settings
 from offhook.contacts.model import ContactIn, ListEntry
 from offhook.desk import Desk, open_desk
-from offhook.lists import deadline_of
+from offhook.lists.reader import deadline_of
 from offhook.messages import CampaignSpec
 from offhook.store import Store, ledger
 from offhook.store import tables as t

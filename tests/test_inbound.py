@@ -11,7 +11,7 @@ from nodes import settings
 from pri_lines import daemon_missing
 
 from offhook.errors import OffhookError
-from offhook.line_messages import InboundRefused
+from offhook.lines.messages import InboundRefused
 from offhook.messages import NodeAlarm, NodeEvent, SpanChanged
 from offhook.node import Node
 from offhook_drivers import Scenario, Simulator

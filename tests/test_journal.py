@@ -16,8 +16,8 @@ import pytest
 from aio import in_loop
 from nodes import numbers_list, settings, simulator
 
+from offhook.calls.disposition import Disposition
 from offhook.contacts import ContactPolicy
-from offhook.disposition import Disposition
 from offhook.messages import CampaignSpec, Phase, RetryPlan, RetryRule
 from offhook.node import Node
 from offhook_drivers import Simulator

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, create_engine, insert, select
 
-from offhook.caps import Protection
+from offhook.campaigns.caps import Protection
 from offhook.contacts.policy import ContactCap, ContactPolicy, Effect
 from offhook.store import ledger, schema
 from offhook.store import tables as t

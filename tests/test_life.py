@@ -15,16 +15,16 @@ from nodes import START, numbers_list, settings, simulator, tone_file
 from pydantic import ValidationError
 from test_campaign import BUSY, NOBODY, PERSON
 
+from offhook.calls.disposition import Disposition
+from offhook.campaigns.life import LIVE, ORDERS, Order, Stage, allowed
+from offhook.campaigns.life_messages import TrialPlan
+from offhook.campaigns.trial import Trial
 from offhook.clock import run_virtual
 from offhook.desk import Desk, open_desk
-from offhook.disposition import Disposition
 from offhook.errors import CampaignError
-from offhook.life import LIVE, ORDERS, Order, Stage, allowed
-from offhook.life_messages import TrialPlan
 from offhook.messages import CampaignSpec, CampaignUpdate, Phase, RetryPlan
 from offhook.node import Node
 from offhook.store.life import claim_trial, end_trial
-from offhook.trial import Trial
 
 ONCE = RetryPlan(rules={})
 

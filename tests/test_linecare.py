@@ -12,7 +12,7 @@ import pytest
 from softline import SoftLine, follow, in_virtual_time
 
 from offhook.doctor import line_errors
-from offhook.linecare import LINE_ERRORS, LineCare
+from offhook.lines.linecare import LINE_ERRORS, LineCare
 from offhook_drivers import Scenario, ScenarioError, Simulator
 from offhook_drivers.contract import Alarm, Answered, Cleared, Dial, Event, Link, SpanErrors
 from offhook_drivers.dahdi import DahdiCard

@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 
 from offhook.errors import ListError
-from offhook.lists import Row, encoding_of, open_list, repair, safe_cell, write_csv
+from offhook.lists.reader import Row, encoding_of, open_list, repair, safe_cell, write_csv
 from offhook.messages import ImportProblem
 from offhook.numbers import NumberError
 

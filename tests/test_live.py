@@ -7,9 +7,9 @@ import datetime as dt
 import pytest
 from rich.console import Console
 
-from offhook.agent_messages import PacingShown
+from offhook.agents.messages import PacingShown
+from offhook.calls.disposition import Disposition
 from offhook.cli.live import line, page, timeslot
-from offhook.disposition import Disposition
 from offhook.messages import CampaignState, Health, LineState, NodeState, Phase, SpanState, Wanted
 
 START = dt.datetime(2026, 3, 2, 1, tzinfo=dt.UTC)

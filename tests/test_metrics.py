@@ -12,10 +12,10 @@ from aio import in_loop
 from nodes import numbers_list, settings, simulator
 from prometheus_client.parser import text_string_to_metric_families
 
-from offhook.agent_messages import AgentLevel
+from offhook.agents.messages import AgentLevel
+from offhook.campaigns.learning import Counts
 from offhook.config import MetricsSettings
 from offhook.errors import ConfigError
-from offhook.learning import Counts
 from offhook.messages import CampaignSpec
 from offhook.metrics import learnt, serving_metrics
 from offhook.node import Node

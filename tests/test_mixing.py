@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from offhook.clock import Uuid7, loop_clock
 from offhook.desk import Desk
+from offhook.lists.mix import ListMix
 from offhook.messages import CampaignSpec, CampaignUpdate
-from offhook.mix import ListMix
 from offhook.store import Store, mixing
 
 ZONES = [("Asia/Shanghai",)]

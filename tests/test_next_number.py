@@ -7,10 +7,10 @@ from pathlib import Path
 from aio import in_loop
 from nodes import START, numbers_list, settings, simulator
 
+from offhook.calls.disposition import Disposition
 from offhook.clock import loop_clock, run_virtual
 from offhook.contacts.model import ContactIn, ListEntry
 from offhook.desk import Desk
-from offhook.disposition import Disposition
 from offhook.messages import CampaignSpec, RetryPlan, RetryRule
 from offhook.node import Node
 from offhook.store import Store, ledger

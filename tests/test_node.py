@@ -14,10 +14,10 @@ from aio import in_loop
 from nodes import START, numbers_list, settings, simulator, tone_file
 
 from offhook.announce.live import LiveAnnouncements
-from offhook.call import Call
+from offhook.calls.call import Call
+from offhook.calls.disposition import Disposition
 from offhook.clock import loop_clock, run_virtual
 from offhook.desk import open_desk
-from offhook.disposition import Disposition
 from offhook.errors import CampaignError, ListError, OffhookError, PromptError
 from offhook.messages import CampaignSpec, CampaignUpdate, Health, NodeEvent, NodeHealth, Phase, Wanted
 from offhook.node import Node

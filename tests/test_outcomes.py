@@ -12,6 +12,8 @@ from aio import in_loop
 from commands import Command, offhook_command  # noqa: F401 - a fixture
 from nodes import START, numbers_list, settings, simulator
 
+from offhook.campaigns.outcomes import NewLead, NewOutcome
+from offhook.campaigns.plan import Goals, ResultClass
 from offhook.clock import loop_clock, run_virtual
 from offhook.contacts.model import ContactIn, ImportEntries, Whom
 from offhook.contacts.why import why
@@ -19,8 +21,6 @@ from offhook.desk import Desk
 from offhook.errors import CampaignError
 from offhook.messages import CampaignSpec
 from offhook.node import Node
-from offhook.outcomes import NewLead, NewOutcome
-from offhook.plan import Goals, ResultClass
 from offhook.store import Store
 from offhook.store import tables as t
 

@@ -10,12 +10,12 @@ from aio import in_loop
 from commands import Command, offhook_command  # noqa: F401 - a fixture
 from nodes import numbers_list, settings
 
-from offhook.agent_messages import PacingPlan
+from offhook.agents.messages import PacingPlan
+from offhook.calls.disposition import Disposition
 from offhook.clock import Uuid7, loop_clock
 from offhook.contacts.model import CallBack, ContactIn, WhichPromises, Whom
 from offhook.contacts.why import why
 from offhook.desk import Desk
-from offhook.disposition import Disposition
 from offhook.errors import CampaignError
 from offhook.messages import CallRecord, CampaignSpec
 from offhook.store import Lead, Store

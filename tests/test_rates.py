@@ -13,15 +13,15 @@ from commands import Command
 from commands import offhook_command as offhook_command
 from nodes import settings
 
+from offhook.calls.disposition import Disposition
+from offhook.campaigns.learning import Counts, LearnPlan, portions, rates, returns
+from offhook.campaigns.outcomes import NewOutcome
+from offhook.campaigns.plan import Goals, ResultClass
 from offhook.clock import Uuid7, loop_clock
 from offhook.contacts.model import CallBack
 from offhook.desk import Desk
-from offhook.disposition import Disposition
 from offhook.errors import CampaignError
-from offhook.learning import Counts, LearnPlan, portions, rates, returns
 from offhook.messages import CallRecord, CampaignSpec, CampaignUpdate
-from offhook.outcomes import NewOutcome
-from offhook.plan import Goals, ResultClass
 from offhook.store import Lead, Store
 from offhook.store.store import result_row
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from nodes import START, numbers_list, settings, simulator
 
+from offhook.calls.disposition import Disposition
 from offhook.clock import run_virtual
-from offhook.disposition import Disposition
 from offhook.messages import CampaignSpec, NodeAlarm
 from offhook.node import Node
 from offhook.reconcile import Books, Running, reconcile

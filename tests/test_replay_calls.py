@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from nodes import START, numbers_list, settings, simulator, tone_file
 
-from offhook import recordings as kept_calls
 from offhook.announce import AnnouncementStore
 from offhook.announce.cli import import_examples
+from offhook.calls import recordings as kept_calls
+from offhook.calls.recordings import Kept, RecordingError, Recordings, RecordingSettings, plain, read
+from offhook.calls.replay import Given, campaign_words, hear, replay, same_as_kept, variants
 from offhook.clock import run_virtual
 from offhook.messages import CallRecord, CampaignSpec
 from offhook.node import Node
-from offhook.recordings import Kept, RecordingError, Recordings, RecordingSettings, plain, read
-from offhook.replay import Given, campaign_words, hear, replay, same_as_kept, variants
 from offhook_core import Law, Marks, Valid
 from offhook_drivers.contract import Cause
 
@@ -192,4 +192,9 @@ def test_a_damaged_recording_is_refused_with_the_reason(tmp_path: Path) -> None:
         read(path)
     with pytest.raises(RecordingError, match="cannot be read"):
         read(tmp_path / "none.wav")
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(RecordingError, match="cannot be written"):
+        Recordings(tmp_path / "file", RecordingSettings()).save(
+            record_of(1), Law.ALAW, np.zeros(160, np.uint8), Marks(0, np.ones(1, np.uint8))
+        )
     assert kept_calls.is_ours(path)

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import ValidationError
 
-from offhook.disposition import Disposition
+from offhook.calls.disposition import Disposition
+from offhook.campaigns.retry import Next, after, due
 from offhook.messages import RetryPlan, RetryRule
-from offhook.retry import Next, after, due
 
 D = Disposition
 PLAN = RetryPlan(

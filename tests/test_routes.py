@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from nodes import START, numbers_list, settings, simulator
 
 from offhook import numbers
-from offhook.channels import ChannelPool
+from offhook.calls.disposition import Disposition
 from offhook.clock import loop_clock, run_virtual
 from offhook.config import DialSettings
-from offhook.disposition import Disposition
 from offhook.errors import ConfigError
+from offhook.lines.channels import ChannelPool
+from offhook.lines.trunks import BAD_IN_A_ROW, ELSEWHERE_S, REST_S, Trunks, wait
 from offhook.messages import CallRecord, CampaignSpec
 from offhook.node import Node
 from offhook.routes import Routes, Tariff, decide
-from offhook.trunks import BAD_IN_A_ROW, ELSEWHERE_S, REST_S, Trunks, wait
 from offhook_drivers.contract import NumberType
 
 PLAN = DialSettings()

@@ -8,11 +8,11 @@ from pathlib import Path
 from floors import PERSON, STANDARD
 from nodes import START, numbers_list, settings, simulator
 
-from offhook.agent_messages import PacingPlan, PacingShown
+from offhook.agents.messages import PacingPlan, PacingShown
+from offhook.agents.shared_window import FOLLOW_S
 from offhook.clock import run_virtual
 from offhook.messages import CampaignSpec
 from offhook.node import Node
-from offhook.shared_window import FOLLOW_S
 
 
 async def pacing_of(node: Node) -> PacingShown:

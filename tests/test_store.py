@@ -16,10 +16,10 @@ from aio import in_loop
 from postgres import Server
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 
+from offhook.calls.disposition import Disposition
 from offhook.clock import Uuid7, loop_clock, run_virtual
-from offhook.disposition import Disposition
 from offhook.errors import CampaignError, StoreError
-from offhook.lists import Row
+from offhook.lists.reader import Row
 from offhook.messages import CallFact, CallRecord, CampaignSpec, ImportReport
 from offhook.numbers import parse
 from offhook.store import Lead, Store, StoreStatus, schema

@@ -11,14 +11,14 @@ from aio import in_loop
 from commands import Command, offhook_command  # noqa: F401 - a fixture
 from nodes import START, numbers_list, settings, simulator
 
+from offhook.campaigns.life import Stage
+from offhook.campaigns.plan import StrategyNames
 from offhook.clock import loop_clock, run_virtual
 from offhook.contacts.model import Whom
 from offhook.contacts.why import why
 from offhook.desk import Desk, open_desk
-from offhook.life import Stage
 from offhook.messages import CampaignSpec, CampaignUpdate
 from offhook.node import Node
-from offhook.plan import StrategyNames
 from offhook.store import Store, ledger
 from offhook.strategies import GOVERNS, Strategy, StrategyError, builtin_strategies, load_strategies, parse_strategies
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from aio import in_loop
 from nodes import START, numbers_list, settings, simulator
 
+from offhook.calls.disposition import Disposition
 from offhook.clock import run_virtual
 from offhook.contacts.model import ContactIn, Suppression
-from offhook.disposition import Disposition
 from offhook.messages import CallPhase, CampaignSpec, Phase
 from offhook.node import Node
 

@@ -10,7 +10,7 @@ import pytest
 from commands import Command, offhook_command  # noqa: F401 - a fixture
 from nodes import START, numbers_list, settings, simulator, tone_file
 
-from offhook.agent_messages import AgentLevel
+from offhook.agents.messages import AgentLevel
 from offhook.clock import run_virtual
 from offhook.errors import AgentError
 from offhook.messages import CampaignState, Phase

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from floors import NOBODY, PERSON, STANDARD, Ear, at_a_node
 
-from offhook.agent_messages import AgentStatus, PacingPlan
-from offhook.caps import Protection
+from offhook.agents.messages import AgentStatus, PacingPlan
+from offhook.calls.disposition import Disposition
+from offhook.campaigns.caps import Protection
 from offhook.contacts.model import ListEntry
-from offhook.disposition import Disposition
 from offhook.errors import AgentError, CampaignError
-from offhook.handing import HandOut
+from offhook.lists.handing import HandOut
 from offhook.messages import CallingWindows, RetryPlan, Window
 from offhook.node import Node
 

@@ -14,13 +14,13 @@ from commands import Command, offhook_command  # noqa: F401
 from floors import PERSON, STANDARD, Ear, at_a_node
 from nodes import START, numbers_list, settings, simulator, tone_file
 
-from offhook.agent_messages import AgentStatus, PacingPlan
+from offhook.agents.messages import AgentStatus, PacingPlan
+from offhook.calls.disposition import Disposition
+from offhook.calls.voicemail import VoiceMailError, VoiceMailFolder
 from offhook.clock import run_virtual
-from offhook.disposition import Disposition
 from offhook.errors import CampaignError
 from offhook.messages import CallRecord, CampaignSpec, CampaignUpdate, Phase
 from offhook.node import Node
-from offhook.voicemail import VoiceMailError, VoiceMailFolder
 from offhook_core import Law
 from offhook_drivers import Scenario, Simulator
 from offhook_drivers.audio import load_builtin

@@ -17,15 +17,15 @@ from nodes import settings
 from test_replay_calls import dial
 
 from offhook.amd.data import load
+from offhook.calls.evidence import packed, unpacked
+from offhook.calls.labels import NewLabel, Truth, export, labels_of
+from offhook.calls.picture import spectrogram
+from offhook.calls.recordings import Recordings, RecordingSettings
+from offhook.calls.why import explain, is_call, text
 from offhook.config import Settings
 from offhook.desk import open_desk
 from offhook.errors import OffhookError
-from offhook.evidence import packed, unpacked
-from offhook.labels import NewLabel, Truth, export, labels_of
 from offhook.messages import CallFact, CallRecord
-from offhook.picture import spectrogram
-from offhook.recordings import Recordings, RecordingSettings
-from offhook.why import explain, is_call, text
 
 CALLEES = (
     {"kind": "person", "greeting": ["person-zh-*"]},
@@ -239,7 +239,7 @@ def test_an_agents_label_is_stored_and_becomes_a_recording_to_train_with(
 def test_calls_of_one_number_are_one_voice(tmp_path: Path) -> None:
     from test_replay_calls import record_of
 
-    from offhook.labels import Label
+    from offhook.calls.labels import Label
     from offhook_core import Law, Marks
 
     kept = Recordings(tmp_path / "r", RecordingSettings())

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from offhook.campaigns.windows import is_open, next_open, zones_for
 from offhook.messages import CallingWindows, Window
-from offhook.windows import is_open, next_open, zones_for
 
 SHANGHAI = ("Asia/Shanghai",)
 TRAINEES = CallingWindows.model_validate(

@@ -9,12 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from offhook.calls.disposition import Disposition
+    from offhook.campaigns.life_messages import CampaignLife, Summary, TrialPlan
     from offhook.clock import run_virtual
     from offhook.config import Settings
     from offhook.desk import Desk, open_desk
-    from offhook.disposition import Disposition
     from offhook.errors import CampaignError, ConfigError, ListError, OffhookError, PromptError, StoreError
-    from offhook.life_messages import CampaignLife, Summary, TrialPlan
     from offhook.messages import CallRecord, CampaignSpec, CampaignState, CampaignUpdate, ImportReport, NodeEvent, NodeState, Reconciliation
     from offhook.node import Node
     from offhook.service import Service
@@ -26,16 +26,16 @@ _HOME = {
     "Settings": "config",
     "Desk": "desk",
     "open_desk": "desk",
-    "Disposition": "disposition",
+    "Disposition": "calls.disposition",
     "CampaignError": "errors",
     "ConfigError": "errors",
     "ListError": "errors",
     "OffhookError": "errors",
     "PromptError": "errors",
     "StoreError": "errors",
-    "CampaignLife": "life_messages",
-    "Summary": "life_messages",
-    "TrialPlan": "life_messages",
+    "CampaignLife": "campaigns.life_messages",
+    "Summary": "campaigns.life_messages",
+    "TrialPlan": "campaigns.life_messages",
     "CallRecord": "messages",
     "CampaignSpec": "messages",
     "CampaignState": "messages",

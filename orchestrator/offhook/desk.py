@@ -14,19 +14,21 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from offhook import prompts
+from offhook.calls import prompts
+from offhook.calls.labels import Label, NewLabel, add_label
+from offhook.calls.voicemail import VoiceMailDesk
+from offhook.campaigns.learning_desk import LearningDesk
+from offhook.campaigns.life import waits_for
+from offhook.campaigns.life_desk import LifeDesk, none_such
+from offhook.campaigns.outcomes import OutcomeDesk
 from offhook.clock import Clock, in_thread, loop_clock
 from offhook.contacts.desk import ContactDesk
 from offhook.errors import CampaignError, OffhookError
-from offhook.export_desk import ExportDesk
-from offhook.filters import Filter, Preview, Tally
-from offhook.handing import HandingDesk
-from offhook.importing import ListDesk
-from offhook.labels import Label, NewLabel, add_label
-from offhook.learning_desk import LearningDesk
-from offhook.life import waits_for
-from offhook.life_desk import LifeDesk, none_such
-from offhook.line_messages import ChannelsBlocked
+from offhook.lines.messages import ChannelsBlocked
+from offhook.lists.export_desk import ExportDesk
+from offhook.lists.filters import Filter, Preview, Tally
+from offhook.lists.handing import HandingDesk
+from offhook.lists.importing import ListDesk
 from offhook.messages import (
     CallRecord,
     CampaignSpec,
@@ -37,14 +39,12 @@ from offhook.messages import (
     TrunkState,
     Wanted,
 )
-from offhook.outcomes import OutcomeDesk
 from offhook.reconcile import reconcile
 from offhook.store import Store
 from offhook.store.mixing import remix
 from offhook.store.store import Stored
 from offhook.strategies.desk import StrategyDesk
 from offhook.templates.desk import TemplateDesk
-from offhook.voicemail import VoiceMailDesk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

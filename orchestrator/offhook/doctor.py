@@ -14,7 +14,7 @@ from pathlib import Path
 
 from offhook.config import Settings
 from offhook.errors import ConfigError
-from offhook.linecare import LINE_ERRORS, NAMES
+from offhook.lines.linecare import LINE_ERRORS, NAMES
 from offhook.messages import Health, NodeState
 from offhook.routes import Routes
 from offhook_drivers import PriError, PriSettings

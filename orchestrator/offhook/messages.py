@@ -12,16 +12,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from offhook.agent_messages import AgentCall, AgentChanged, CampaignMode, PacingPlan, PacingShown
-from offhook.caps import Protection
-from offhook.disposition import Disposition
-from offhook.filters import FilterError, filter_of
-from offhook.learning import LearnPlan
-from offhook.life import Stage
-from offhook.line_messages import InboundRefused as InboundRefused
-from offhook.line_messages import TrunkState as TrunkState
-from offhook.mix import ListMix
-from offhook.plan import Goals, StrategyNames
+from offhook.agents.messages import AgentCall, AgentChanged, CampaignMode, PacingPlan, PacingShown
+from offhook.calls.disposition import Disposition
+from offhook.campaigns.caps import Protection
+from offhook.campaigns.learning import LearnPlan
+from offhook.campaigns.life import Stage
+from offhook.campaigns.plan import Goals, StrategyNames
+from offhook.lines.messages import InboundRefused as InboundRefused
+from offhook.lines.messages import TrunkState as TrunkState
+from offhook.lists.filters import FilterError, filter_of
+from offhook.lists.mix import ListMix
 from offhook.said import Asked as Asked
 from offhook.said import CallKind as CallKind
 from offhook.said import Name as Name
@@ -76,7 +76,7 @@ class CallingWindows(Asked):
     @field_validator("zone", "unknown_zones")
     @classmethod
     def _known_zones(cls, value: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
-        from offhook.windows import load_zone
+        from offhook.campaigns.windows import load_zone
 
         for name in (value,) if isinstance(value, str) else value or ():
             load_zone(name)

@@ -16,11 +16,11 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from offhook.agent_messages import AgentShown, AgentStatus
+from offhook.agents.messages import AgentShown, AgentStatus
+from offhook.campaigns.learning import Counts
 from offhook.config import MetricsSettings
 from offhook.errors import ConfigError
-from offhook.learning import Counts
-from offhook.line_messages import TrunkState
+from offhook.lines.messages import TrunkState
 from offhook.messages import CampaignState, Health, NodeState
 from offhook.service import Service
 

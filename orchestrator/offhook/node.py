@@ -18,29 +18,34 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Self
 
+from offhook.agents.floor import Floor
+from offhook.agents.headset import Headset
 from offhook.announce.live import LiveAnnouncements
-from offhook.blocks import block
-from offhook.call import Call
-from offhook.carrier import Carrier
-from offhook.channels import ChannelPool
+from offhook.calls.call import Call
+from offhook.calls.carrier import Carrier
+from offhook.calls.line import NodeLine
+from offhook.calls.prompts import PromptBook
+from offhook.calls.recordings import Recordings
+from offhook.calls.voicemail import Recorder, recorder
+from offhook.campaigns.dialer import Dialer
+from offhook.campaigns.life_desk import none_such
+from offhook.campaigns.quota import Pacer
 from offhook.clock import Clock, Uuid7, VirtualLoop, loop_clock
 from offhook.config import Settings
 from offhook.contacts.calling_rules import calling_rules
 from offhook.contacts.model import Suppressed, Suppression
 from offhook.desk import Desk
-from offhook.dialer import Dialer
 from offhook.errors import CampaignError, StoreError
 from offhook.feeds.start import open_feeds
-from offhook.floor import Floor
 from offhook.grid import LETTERS
-from offhook.handed import dealing
-from offhook.headset import Headset
 from offhook.health import judge
-from offhook.inbound import Inbound
-from offhook.life_desk import none_such
-from offhook.line import NodeLine
-from offhook.line_messages import ChannelsBlocked
-from offhook.linecare import LINE_ERRORS, LineCare
+from offhook.lines.blocks import block
+from offhook.lines.channels import ChannelPool
+from offhook.lines.inbound import Inbound
+from offhook.lines.linecare import LINE_ERRORS, LineCare
+from offhook.lines.messages import ChannelsBlocked
+from offhook.lines.trunks import Trunks
+from offhook.lists.handed import dealing
 from offhook.messages import (
     CallPhase,
     CallRecord,
@@ -59,16 +64,11 @@ from offhook.messages import (
     TrunkState,
 )
 from offhook.numbers import Number
-from offhook.prompts import PromptBook
-from offhook.quota import Pacer
 from offhook.reconcile import Running, reconcile
-from offhook.recordings import Recordings
 from offhook.recover import recover
 from offhook.stops import Stops
 from offhook.store import Lead, Store, StoreStatus
 from offhook.tones.chosen import tone_plan
-from offhook.trunks import Trunks
-from offhook.voicemail import Recorder, recorder
 from offhook_core import Alarm as AlarmBit
 from offhook_core import CoreError, Engine
 from offhook_core import Event as Sound

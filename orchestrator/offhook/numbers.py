@@ -5,7 +5,7 @@
 * a number cut short (0453114) is "possible": only valid numbers pass, and the reason says that digits are missing;
 * a service number (10086, 95588) would become +8610086, which does not exist: short numbers are recognised first and refused with a
   reason, or taken as they are when the caller says so;
-* a number that a spreadsheet turned into 1.38E+10 has lost digits: see :mod:`offhook.lists`.
+* a number that a spreadsheet turned into 1.38E+10 has lost digits: see :mod:`offhook.lists.reader`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import phonenumbers as pn
 from phonenumbers import PhoneNumberType as Kind
 from phonenumbers import timezone as pn_timezone
 
-from offhook.disposition import Digits
+from offhook.calls.disposition import Digits
 
 
 class NumberError(ValueError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from offhook.disposition import Disposition
+from offhook.calls.disposition import Disposition
 from offhook.messages import Reconciliation
 
 

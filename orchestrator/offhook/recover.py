@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 
+from offhook.calls.disposition import Disposition
+from offhook.campaigns.retry import after
 from offhook.clock import Clock
-from offhook.disposition import Disposition
 from offhook.messages import CallRecord
-from offhook.retry import after
 from offhook.store import Store
 from offhook.store.leads import Lost
 from offhook.store.store import instant, result_row

@@ -6,7 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from offhook.agent_messages import AgentLevel, AgentShown
+from offhook.agents.messages import AgentLevel, AgentShown
+from offhook.calls.labels import Label, NewLabel
+from offhook.calls.voicemail import VoiceMail
+from offhook.campaigns.learning import Counts, Rates
+from offhook.campaigns.life_messages import CampaignLife, Summary, TrialPlan
 from offhook.contacts.model import (
     CallBack,
     Contact,
@@ -23,10 +27,7 @@ from offhook.contacts.model import (
     Whom,
 )
 from offhook.contacts.policy import ContactPolicy
-from offhook.labels import Label, NewLabel
-from offhook.learning import Counts, Rates
-from offhook.life_messages import CampaignLife, Summary, TrialPlan
-from offhook.line_messages import ChannelsBlocked
+from offhook.lines.messages import ChannelsBlocked
 from offhook.messages import (
     CallRecord,
     CampaignSpec,
@@ -38,7 +39,6 @@ from offhook.messages import (
     Reconciliation,
     TrunkState,
 )
-from offhook.voicemail import VoiceMail
 
 
 class Persons(Protocol):

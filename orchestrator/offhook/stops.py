@@ -20,7 +20,7 @@ from offhook.store.suppression import Order
 from offhook.store.tables import digits, ms
 
 if TYPE_CHECKING:
-    from offhook.dialer import Dialer
+    from offhook.campaigns.dialer import Dialer
     from offhook.node import Node
 
 log = logging.getLogger(__name__)

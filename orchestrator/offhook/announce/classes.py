@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from offhook.disposition import Disposition
+from offhook.calls.disposition import Disposition
 
 
 class AnnouncementClass(StrEnum):

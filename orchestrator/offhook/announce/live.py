@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from offhook.announce.store import RATE, AnnouncementError, AnnouncementStore, Samples
 from offhook.announce.unknown import LEAST_S, UnknownStore
+from offhook.calls.recordings import RecordingError, Recordings, digest
 from offhook.clock import Clock, in_thread
-from offhook.recordings import RecordingError, Recordings, digest
 from offhook_core import CoreError, Law, Marks, timeslots
 
 if TYPE_CHECKING:
-    from offhook.call import Call
-    from offhook.talk import TalkCall
+    from offhook.agents.talk import TalkCall
+    from offhook.calls.call import Call
     from offhook_core import Engine
 
 log = logging.getLogger(__name__)

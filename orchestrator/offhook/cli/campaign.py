@@ -19,7 +19,7 @@ from offhook.cli.output import CommandError, Exit, print_rows, remark, tell, wan
 
 if TYPE_CHECKING:
     from offhook.desk import Desk
-    from offhook.filters import Preview
+    from offhook.lists.filters import Preview
     from offhook.messages import CampaignState, ImportReport
 
 T = TypeVar("T")
@@ -68,8 +68,8 @@ def create(
     want_json(as_json)
     from pydantic import ValidationError
 
-    from offhook.config import explain
     from offhook.messages import CampaignSpec
+    from offhook.mistakes import explain
 
     text = read_file(file) if file is not None else ""
     data = {**(parse_file(file, text) if file is not None else {}), **read_pairs(arguments or (), CampaignSpec), "name": name}

@@ -50,7 +50,7 @@ def checked(model: type[BaseModel], data: dict[str, Any]) -> Any:
     """The model, or an error that says what is wrong in the command's own words."""
     from pydantic import ValidationError
 
-    from offhook.config import explain
+    from offhook.mistakes import explain
 
     for key in ("kinds",):
         if isinstance(data.get(key), str):
@@ -288,8 +288,8 @@ def set_policy(
     from pydantic import ValidationError
 
     from offhook.cli.campaign import parse_file, read_file
-    from offhook.config import explain
     from offhook.contacts.policy import ContactPolicy
+    from offhook.mistakes import explain
 
     text = read_file(file)
     try:

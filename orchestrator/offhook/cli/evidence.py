@@ -14,7 +14,7 @@ from offhook.cli.arguments import ConfigOption, JsonOption, load_settings
 from offhook.cli.output import CommandError, Exit, print_rows, tell, want_json
 
 if TYPE_CHECKING:
-    from offhook.bundle import Made
+    from offhook.calls.bundle import Made
     from offhook.config import Settings
     from offhook.store.chain import Checked
 
@@ -50,8 +50,8 @@ def evidence(
 
 
 def _make(settings: Settings, what: str, out: Path | None, numbers: bool, as_json: bool) -> None:
-    from offhook.bundle import check, open_bundle
-    from offhook.why import is_call
+    from offhook.calls.bundle import check, open_bundle
+    from offhook.calls.why import is_call
 
     if not is_call(what):
         raise CommandError(f"'{what}' is no call's id; offhook why NUMBER lists the calls to a number", Exit.USAGE)
@@ -72,10 +72,10 @@ def _make(settings: Settings, what: str, out: Path | None, numbers: bool, as_jso
 
 
 async def _make_at(settings: Settings, what: str, out: Path | None, numbers: bool) -> Made:
-    from offhook.bundle import make
+    from offhook.calls.bundle import make
+    from offhook.calls.recordings import Recordings
+    from offhook.calls.why import find_call
     from offhook.desk import open_desk
-    from offhook.recordings import Recordings
-    from offhook.why import find_call
 
     async with open_desk(settings) as desk:
         record = await find_call(desk.store, what)
@@ -85,7 +85,7 @@ async def _make_at(settings: Settings, what: str, out: Path | None, numbers: boo
 
 
 def _verify(bundle: str, config: Path | None, store: bool, as_json: bool) -> None:
-    from offhook.bundle import check, check_store, open_bundle
+    from offhook.calls.bundle import check, check_store, open_bundle
     from offhook.desk import open_desk
 
     if not bundle:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TextIO
 
 from offhook.cli.allot import user
 from offhook.cli.output import CommandError
-from offhook.exports import Sheet
-from offhook.lists import safe_cell
+from offhook.lists.exports import Sheet
+from offhook.lists.reader import safe_cell
 from offhook.messages import CallRecord
 
 if TYPE_CHECKING:

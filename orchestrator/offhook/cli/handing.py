@@ -12,7 +12,7 @@ from offhook.cli.contacts import checked
 from offhook.cli.output import CommandError, Exit, print_rows, tell, want_json
 
 if TYPE_CHECKING:
-    from offhook.handing import Given
+    from offhook.lists.handing import Given
 
 CampaignArgument = Annotated[str, typer.Argument(help="Name of the campaign.", show_default=False)]
 ToArgument = Annotated[
@@ -40,7 +40,7 @@ def hand_out(
 ) -> None:
     """Give leads that nobody has to agents, teams or nodes, who alone call them."""
     want_json(as_json)
-    from offhook.handing import HandOut
+    from offhook.lists.handing import HandOut
 
     order = checked(HandOut, _order(campaign, to, more))
     _show(at_desk(config, lambda desk: desk.hand_out(order)), as_json)
@@ -56,7 +56,7 @@ def re_assign(
 ) -> None:
     """Give leads of some owners to others; what is being called stays where it is."""
     want_json(as_json)
-    from offhook.handing import HandOn
+    from offhook.lists.handing import HandOn
 
     if not source:
         raise CommandError("whose leads? name them with --from, e.g. --from ann", Exit.USAGE)
@@ -73,7 +73,7 @@ def take_back(
 ) -> None:
     """Make leads everybody's again, by default those that were never called."""
     want_json(as_json)
-    from offhook.handing import TakeBack
+    from offhook.lists.handing import TakeBack
 
     order = checked(TakeBack, {"campaign": campaign, "source": [owner(one) for one in source or ()], "fresh": not called})
     _show(at_desk(config, lambda desk: desk.take_back(order)), as_json)
@@ -101,7 +101,7 @@ def team(
 ) -> None:
     """Show the teams, or say who is in one."""
     want_json(as_json)
-    from offhook.handing import Team
+    from offhook.lists.handing import Team
 
     if name and (agents or remove):
         order = checked(Team, {"team": name, "agents": () if remove else agents})
@@ -116,7 +116,7 @@ def team(
 
 
 def _order(campaign: str, to: list[str], more: list[str] | None) -> dict[str, Any]:
-    from offhook.handing import Dealing
+    from offhook.lists.handing import Dealing
 
     data = read_pairs(more or (), Dealing)
     if isinstance(data.get("weights"), dict):

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from offhook.calls.labels import NewLabel, Truth
 from offhook.cli.arguments import ConfigOption, JsonOption, load_settings
 from offhook.cli.output import print_rows, tell, want_json
-from offhook.labels import NewLabel, Truth
 
 app = typer.Typer(help="Labels of calls: stored by agents and programs, exported for training.", no_args_is_help=True)
 
@@ -26,8 +26,8 @@ def add(
 ) -> None:
     """Say what a call really was; the newest label of a call counts."""
     want_json(as_json)
+    from offhook.calls.why import find_call
     from offhook.desk import open_desk
-    from offhook.why import find_call
 
     async def store() -> dict[str, object]:
         async with open_desk(load_settings(config)) as desk:
@@ -46,8 +46,8 @@ def add(
 def show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """All labels, the oldest first."""
     want_json(as_json)
+    from offhook.calls.labels import Label, labels_of
     from offhook.desk import open_desk
-    from offhook.labels import Label, labels_of
 
     async def read() -> list[Label]:
         async with open_desk(load_settings(config)) as desk:
@@ -72,9 +72,9 @@ def export(
 ) -> None:
     """Write the labelled calls that were kept, from their answer on, for `offhook amd train FOLDER`."""
     want_json(as_json)
-    from offhook import labels
+    from offhook.calls import labels
+    from offhook.calls.recordings import Recordings
     from offhook.desk import open_desk
-    from offhook.recordings import Recordings
 
     settings = load_settings(config)
 

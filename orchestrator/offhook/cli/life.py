@@ -14,8 +14,8 @@ from offhook.cli.campaign import NameArgument, at_desk
 from offhook.cli.output import CommandError, Exit, print_rows, tell, want_json
 
 if TYPE_CHECKING:
+    from offhook.campaigns.life_messages import Approval, CampaignLife, Summary, TrialReport
     from offhook.desk import Desk
-    from offhook.life_messages import Approval, CampaignLife, Summary, TrialReport
     from offhook.messages import CampaignState
 
 ByOption = Annotated[str, typer.Option("--by", help="Who orders it, for the journal; else the user of this machine.", show_default=False)]
@@ -65,7 +65,7 @@ def trial(
     """Dial the first calls only; the campaign then stops with a report (see life) and waits for start."""
     if (calls is None) == (answers is None):
         raise CommandError("give --calls N or --answers N, one of the two", Exit.USAGE)
-    from offhook.life_messages import TrialPlan
+    from offhook.campaigns.life_messages import TrialPlan
 
     plan = TrialPlan(calls=calls, answers=answers)
     _do(lambda desk: desk.trial_campaign(name, plan, _who(by), why), config, as_json)

@@ -13,7 +13,7 @@ from offhook.cli.handing import CampaignArgument, owner
 from offhook.cli.output import print_rows, tell, want_json
 
 if TYPE_CHECKING:
-    from offhook.outcomes import Outcome
+    from offhook.campaigns.outcomes import Outcome
 
 app = typer.Typer(help="Results of talks in the campaign's own classes: say, correct, report.", no_args_is_help=True)
 CallArgument = Annotated[str, typer.Argument(help="Id of the call.", show_default=False)]
@@ -31,7 +31,7 @@ def set_result(
 ) -> None:
     """Say what became of a talk, or correct what was said; the lead is done, called again, or never again after a refusal."""
     want_json(as_json)
-    from offhook.outcomes import NewOutcome
+    from offhook.campaigns.outcomes import NewOutcome
 
     given = checked(NewOutcome, {**read_pairs(more or (), NewOutcome), "call": call, "result": result})
     _show([at_desk(config, lambda desk: desk.set_outcome(given))], as_json)
@@ -73,7 +73,7 @@ def add(
 ) -> None:
     """Make a record by hand, for everybody or, with owner, for one's own."""
     want_json(as_json)
-    from offhook.outcomes import NewLead
+    from offhook.campaigns.outcomes import NewLead
 
     data = read_pairs(more or (), NewLead)
     if isinstance(data.get("owner"), str):

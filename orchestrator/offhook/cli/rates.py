@@ -10,7 +10,7 @@ from offhook.cli.campaign import NameArgument, at_desk
 from offhook.cli.output import print_rows, tell, want_json
 
 if TYPE_CHECKING:
-    from offhook.learning import Rate
+    from offhook.campaigns.learning import Rate
 
 
 def rates(name: NameArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:

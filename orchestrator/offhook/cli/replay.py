@@ -13,9 +13,9 @@ from offhook.cli.arguments import ConfigOption, JsonOption, load_settings, read_
 from offhook.cli.output import CommandError, Exit, print_rows, remark, tell, want_json
 
 if TYPE_CHECKING:
+    from offhook.calls.recordings import Kept
+    from offhook.calls.replay import Given, Replayed
     from offhook.config import Settings
-    from offhook.recordings import Kept
-    from offhook.replay import Given, Replayed
 
 MOST_VARIANTS = 200
 HEARD_KEYS = ("plan", "library", "prompt", "message")
@@ -35,8 +35,8 @@ def replay(
 ) -> None:
     """Hear calls again and show what their results would be with other settings. Nothing that is stored changes."""
     want_json(as_json)
-    from offhook.replay import replay as again
-    from offhook.replay import variants
+    from offhook.calls.replay import replay as again
+    from offhook.calls.replay import variants
 
     settings = load_settings(config)
     tries = [(*(change or ()), *words) for words in variants(_sweeps(sweep or ()))]
@@ -68,9 +68,9 @@ def given_for(settings: Settings, kept: Kept, changes: Sequence[str]) -> Given:
     """
     from pydantic import ValidationError
 
-    from offhook.config import explain
+    from offhook.calls.replay import PROMPT_MS, Given, campaign_words, words_of
     from offhook.messages import CampaignSpec
-    from offhook.replay import PROMPT_MS, Given, campaign_words, words_of
+    from offhook.mistakes import explain
     from offhook.tones.chosen import tone_plan
 
     words = words_of(kept)
@@ -151,8 +151,8 @@ def _files(settings: Settings, what: Sequence[str]) -> list[tuple[str, Path]]:
 
 
 def _read(path: Path, answered_ms: float | None) -> Kept:
+    from offhook.calls.recordings import RecordingError, is_ours, plain, read
     from offhook.cli.recordings import read_recording
-    from offhook.recordings import RecordingError, is_ours, plain, read
 
     if path.is_file() and is_ours(path):
         try:
@@ -173,8 +173,8 @@ def _as_dict(name: str, kept: Kept, runs: list[Replayed]) -> dict[str, Any]:
 
 
 def _run(kept: Kept, run: Replayed) -> dict[str, Any]:
+    from offhook.calls.replay import same_as_kept
     from offhook.cli.analyze import as_dict
-    from offhook.replay import same_as_kept
 
     record = run.record
     return {
@@ -191,7 +191,7 @@ def _run(kept: Kept, run: Replayed) -> dict[str, Any]:
 
 
 def _print(found: list[tuple[str, Kept, list[Replayed]]], tries: Sequence[tuple[str, ...]]) -> None:
-    from offhook.replay import same_as_kept
+    from offhook.calls.replay import same_as_kept
 
     rows = []
     changed: Counter[tuple[str, ...]] = Counter()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from offhook.disposition import Disposition
+from offhook.calls.disposition import Disposition
 
 _D = Disposition
 

@@ -13,7 +13,7 @@ from offhook.cli.arguments import ConfigOption, JsonOption, load_settings
 from offhook.cli.output import CommandError, print_rows, tell, want_json
 
 if TYPE_CHECKING:
-    from offhook.voicemail import VoiceMail
+    from offhook.calls.voicemail import VoiceMail
 
 app = typer.Typer(help="Voice mail: messages that people left when no agent was free, or when an agent let them.", no_args_is_help=True)
 
@@ -67,7 +67,7 @@ def remove(call: CallArgument, config: ConfigOption = None) -> None:
 
 
 def _file(which: str, config: Path | None) -> Path:
-    from offhook.voicemail import VoiceMailFolder
+    from offhook.calls.voicemail import VoiceMailFolder
 
     settings = load_settings(config)
     folder = VoiceMailFolder(settings.node.data_dir / "voicemail", settings.recordings.voice_mail_mib)

@@ -12,8 +12,8 @@ from offhook.cli.arguments import ConfigOption, JsonOption, load_settings
 from offhook.cli.output import CommandError, Exit, print_rows, remark, tell, want_json
 
 if TYPE_CHECKING:
+    from offhook.calls.labels import Label
     from offhook.config import Settings
-    from offhook.labels import Label
     from offhook.messages import CallRecord
 
 
@@ -28,7 +28,7 @@ def why(
 ) -> None:
     """Say why a call has its result: what was heard when, which signs spoke for it, which settings were in force."""
     want_json(as_json)
-    from offhook.why import is_call
+    from offhook.calls.why import is_call
 
     settings = load_settings(config)
     if not is_call(what):
@@ -41,9 +41,9 @@ def why(
 
 
 async def _look(settings: Settings, what: str) -> tuple[CallRecord, list[Label]]:
+    from offhook.calls.labels import labels_of
+    from offhook.calls.why import find_call
     from offhook.desk import open_desk
-    from offhook.labels import labels_of
-    from offhook.why import find_call
 
     async with open_desk(settings) as desk:
         record = await find_call(desk.store, what)
@@ -51,8 +51,8 @@ async def _look(settings: Settings, what: str) -> tuple[CallRecord, list[Label]]
 
 
 def _call(settings: Settings, record: CallRecord, labels: list[Label], png: Path | None, as_json: bool) -> None:
-    from offhook.recordings import Recordings
-    from offhook.why import explain, text
+    from offhook.calls.recordings import Recordings
+    from offhook.calls.why import explain, text
 
     found = explain(record)
     file = Recordings(settings.node.data_dir / "recordings", settings.recordings).file(record.id)
@@ -78,10 +78,10 @@ def _call(settings: Settings, record: CallRecord, labels: list[Label], png: Path
 
 
 def _draw(settings: Settings, recording: Path, record: CallRecord, png: Path) -> None:
+    from offhook.calls.picture import draw
+    from offhook.calls.recordings import read
+    from offhook.calls.replay import replay
     from offhook.cli.replay import given_for
-    from offhook.picture import draw
-    from offhook.recordings import read
-    from offhook.replay import replay
 
     kept = read(recording)
     again = replay(kept, given_for(settings, kept, ()))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
-from offhook import lists
 from offhook.clock import Clock, in_thread
 from offhook.contacts.model import (
     CallBack,
@@ -28,7 +27,8 @@ from offhook.contacts.model import (
     Whom,
 )
 from offhook.contacts.policy import ContactPolicy
-from offhook.lists import Row, Source
+from offhook.lists import reader as lists
+from offhook.lists.reader import Row, Source
 from offhook.messages import ImportProblem
 from offhook.store import contacts, ledger, listed, promises, suppression
 from offhook.store.tables import ms

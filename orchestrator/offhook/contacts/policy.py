@@ -11,10 +11,10 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from offhook.caps import DAY_S as DAY_S
-from offhook.caps import HOUR_S, differ
-from offhook.caps import ContactCap as ContactCap
-from offhook.caps import ContactRest as ContactRest
+from offhook.campaigns.caps import DAY_S as DAY_S
+from offhook.campaigns.caps import HOUR_S, differ
+from offhook.campaigns.caps import ContactCap as ContactCap
+from offhook.campaigns.caps import ContactRest as ContactRest
 from offhook.messages import Asked, CallKind
 
 ListName = Literal["black", "red", "grey", "dnd"]

@@ -11,9 +11,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from offhook import windows
+from offhook.campaigns import windows
 from offhook.contacts.policy import ContactCap, ContactPolicy, ContactRest, Effect
-from offhook.filters import Filter
+from offhook.lists.filters import Filter
 
 if TYPE_CHECKING:
     from offhook.messages import CampaignSpec

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 from sqlalchemy import Connection, select
 
-from offhook import windows
+from offhook.campaigns import windows
 from offhook.contacts.calling_rules import CallingRules
 from offhook.contacts.model import Listed, Whom
 from offhook.contacts.policy import Effect

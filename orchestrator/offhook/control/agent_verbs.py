@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from offhook.agent_messages import AgentId, AgentLevel, AgentShown, CampaignMode, PacingChange, PacingPlan
+from offhook.agents.messages import AgentId, AgentLevel, AgentShown, CampaignMode, PacingChange, PacingPlan
+from offhook.calls.voicemail import VoiceMail
 from offhook.errors import CampaignError
 from offhook.messages import Asked, CampaignState, CampaignUpdate, Told
 from offhook.service import Service
-from offhook.voicemail import VoiceMail
 
 
 class NoAgent(Asked):

@@ -13,11 +13,11 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
 from offhook import __version__
-from offhook.agent_messages import AgentCall, AgentChanged, AgentShown
+from offhook.agents.messages import AgentCall, AgentChanged, AgentShown
 from offhook.control.envelope import CloudEvent, CommandDone, ErrorInfo, NodeStatus
 from offhook.control.topics import VERSION
 from offhook.control.verbs import VERBS
-from offhook.line_messages import InboundRefused
+from offhook.lines.messages import InboundRefused
 from offhook.messages import (
     CallChanged,
     CallEnded,

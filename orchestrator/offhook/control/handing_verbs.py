@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from offhook.control.contact_verbs import Nothing
-from offhook.handing import Given, HandedOut, HandingDesk, HandOn, HandOut, TakeBack, Team, WhoseLeads
+from offhook.lists.handing import Given, HandedOut, HandingDesk, HandOn, HandOut, TakeBack, Team, WhoseLeads
 
 
 async def _out(node: HandingDesk, order: HandOut) -> Given:

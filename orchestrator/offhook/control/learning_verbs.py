@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from offhook.learning import Rates, WhichCampaign
-from offhook.learning_desk import LearningDesk
+from offhook.campaigns.learning import Rates, WhichCampaign
+from offhook.campaigns.learning_desk import LearningDesk
 
 
 async def _rates(node: LearningDesk, which: WhichCampaign) -> Rates:

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from offhook.life_messages import CampaignLife, Person, Summary, TrialPlan
+from offhook.campaigns.life_messages import CampaignLife, Person, Summary, TrialPlan
 from offhook.messages import Asked, CampaignState
 from offhook.service import Service
 

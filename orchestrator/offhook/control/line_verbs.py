@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from offhook.line_messages import ChannelsBlocked, WhichChannels
+from offhook.lines.messages import ChannelsBlocked, WhichChannels
 from offhook.service import Service
 
 

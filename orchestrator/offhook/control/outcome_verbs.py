@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from offhook.outcomes import LeadMade, NewLead, NewOutcome, Outcome, OutcomeDesk, Results, WhichCall, WhoseResults
+from offhook.campaigns.outcomes import LeadMade, NewLead, NewOutcome, Outcome, OutcomeDesk, Results, WhichCall, WhoseResults
 
 
 async def _set(node: OutcomeDesk, given: NewOutcome) -> Outcome:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from offhook import __version__
-from offhook.agent_messages import AgentCall, AgentChanged
+from offhook.agents.messages import AgentCall, AgentChanged
 from offhook.control.address import Address, broker_address
 from offhook.control.broker import Broker, BrokerOptions
 from offhook.control.bus import Bus, Incoming, Lane, Outgoing, TlsFiles, check_topic
@@ -31,7 +31,7 @@ from offhook.control.envelope import CloudEvent, CommandDone, ErrorCode, ErrorIn
 from offhook.control.topics import Topics
 from offhook.control.verbs import VERBS, Verb
 from offhook.errors import OffhookError
-from offhook.line_messages import InboundRefused
+from offhook.lines.messages import InboundRefused
 from offhook.messages import CallChanged, CallEnded, CallStarted, CampaignChanged, NodeAlarm, NodeEvent, NodeHealth, SpanChanged
 from offhook.service import Service
 

@@ -15,9 +15,9 @@ from typing import Any, Protocol, Self
 
 from pydantic import BaseModel, Field, TypeAdapter, model_validator
 
+from offhook.calls.labels import Label, NewLabel
 from offhook.control import agent_verbs, contact_verbs, handing_verbs, learning_verbs, life_verbs, line_verbs, outcome_verbs, strategy_verbs
 from offhook.errors import CampaignError, ListError
-from offhook.labels import Label, NewLabel
 from offhook.messages import (
     Asked,
     CallRecord,

@@ -18,11 +18,11 @@ from typing import Protocol
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from offhook.campaigns.windows import load_zone
 from offhook.clock import Clock, in_thread
 from offhook.errors import OffhookError
 from offhook.feeds.settings import FolderSettings, QuerySettings
 from offhook.messages import ImportReport
-from offhook.windows import load_zone
 
 log = logging.getLogger(__name__)
 _ROWS = 5000

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from offhook.windows import load_zone
+from offhook.campaigns.windows import load_zone
 
 
 class _Section(BaseModel):

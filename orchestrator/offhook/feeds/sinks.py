@@ -23,7 +23,7 @@ from offhook.control.address import broker_address
 from offhook.control.bus import Bus, BusError, Lane, Outgoing
 from offhook.errors import ConfigError
 from offhook.feeds.settings import CsvSettings, MqttSettings, ResultSettings, SqlSettings, WebhookSettings
-from offhook.lists import safe_cell
+from offhook.lists.reader import safe_cell
 from offhook.messages import CallRecord
 
 _CONNECT_S = 5.0

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from offhook.errors import ConfigError
+from offhook.mistakes import explain
 from offhook_drivers.contract import Attributes, NumberPlan, NumberType, Presentation, Screening
 
 Digits = Annotated[str, Field(pattern=r"^[0-9*#+]{0,40}$")]
@@ -152,8 +153,6 @@ class Routes(Table):
         Raises:
             ConfigError: It cannot be read, or something in it is wrong; one line per mistake.
         """
-        from offhook.config import explain
-
         try:
             text = path.read_text(encoding="utf-8")
             return cls.model_validate(tomllib.loads(text))

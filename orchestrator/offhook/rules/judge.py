@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from offhook import windows
+from offhook.campaigns import windows
 from offhook.messages import CallingWindows
 from offhook.rules.pack import Cap, Conduct, Example, Hours, Kind, PackError, Rest, RulePack, builtin_packs, load_pack
 

@@ -15,9 +15,9 @@ from typing import Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from offhook.config import explain
 from offhook.errors import OffhookError
 from offhook.messages import Asked, Window
+from offhook.mistakes import explain
 from offhook.rules.calendar import DaySet
 
 Pattern = r"^[a-z][a-z0-9-]{0,30}$"

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from offhook.agent_messages import AbandonPlan, AgentCall, AgentChanged, AgentLevel, AgentStatus, PacingPlan
+from offhook.agents.messages import AbandonPlan, AgentCall, AgentChanged, AgentLevel, AgentStatus, PacingPlan
+from offhook.calls.disposition import Disposition
 from offhook.clock import run_virtual
 from offhook.config import Settings
-from offhook.disposition import Disposition
 from offhook.errors import AgentError
 from offhook.messages import CampaignSpec, NodeEvent, RetryPlan
 from offhook.node import Node

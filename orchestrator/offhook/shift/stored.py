@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from offhook.gate import OUTCOMES
+from offhook.agents.gate import OUTCOMES
 from offhook.pacing import Outcome
 from offhook.shift.measured import Record, measured
 from offhook.shift.scenario import Scenario, ScenarioError

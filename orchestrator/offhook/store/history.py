@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from sqlalchemy import Connection, select
 
-from offhook.disposition import Disposition
+from offhook.calls.disposition import Disposition
 from offhook.store.models import LeadRow
 from offhook.store.store import Store
 

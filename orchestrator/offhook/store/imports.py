@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import BigInteger, Connection, bindparam, cast, delete, func, insert, literal, select, update
 
+from offhook.campaigns.life import ApprovalSettings, Order
 from offhook.clock import Clock
 from offhook.contacts.policy import Effect
 from offhook.contacts.screen import Ask, OnList, Person, on_lists
-from offhook.life import ApprovalSettings, Order
-from offhook.lists import Row as ListRow
+from offhook.lists.mix import ListMix
+from offhook.lists.reader import Row as ListRow
 from offhook.messages import CampaignSpec, ImportProblem, ImportReport
-from offhook.mix import ListMix
 from offhook.store import ledger, life, rates
 from offhook.store import tables as t
 from offhook.store.mixing import places

@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, literal, or_, select, update
 
+from offhook.campaigns.hours import RULE as BEST_HOUR
 from offhook.contacts.policy import Effect
 from offhook.contacts.screen import FILTER
-from offhook.hours import RULE as BEST_HOUR
 from offhook.store import handing, ledger
 from offhook.store import tables as t
 from offhook.store.preferred import preferred
@@ -43,7 +43,7 @@ class Lead:
     reminders: tuple[str, ...] = ()  # what the checks want to be remembered: the person is on the grey list
     agent: str = ""  # who promised to call back; empty: anyone
     extra: dict[str, str] = field(default_factory=dict)  # other columns of the list
-    owner: str = ""  # who alone calls it, see offhook.handing; empty: everybody
+    owner: str = ""  # who alone calls it, see offhook.lists.handing; empty: everybody
 
 
 class Taken(list[Lead]):

@@ -15,12 +15,12 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, bindparam, cast, func, insert, literal, or_, select, text
 
-from offhook.caps import Protection
+from offhook.campaigns.caps import Protection
+from offhook.campaigns.hours import HORIZON_S, BestHour
 from offhook.contacts.calling_rules import CallingRules
 from offhook.contacts.policy import DAY_S, ContactPolicy, Effect
 from offhook.contacts.screen import ALLOWED, CHECKS, NOBODY, Ask, Check, Entry, OnList, Person, Verdict, kept_for, passes, screen
-from offhook.filters import Filter, filter_of
-from offhook.hours import HORIZON_S, BestHour
+from offhook.lists.filters import Filter, filter_of
 from offhook.messages import CampaignSpec
 from offhook.store import rates
 from offhook.store import tables as t

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from offhook.life import (
+from offhook.campaigns.life import (
     AT_WORK,
     GATED,
     ORDERS,
@@ -21,7 +21,7 @@ from offhook.life import (
     same_person,
     script_files,
 )
-from offhook.life_messages import Approval, LifeStep, TrialPlan, TrialReport
+from offhook.campaigns.life_messages import Approval, LifeStep, TrialPlan, TrialReport
 from offhook.messages import CampaignSpec, Wanted
 from offhook.store import tables as t
 from offhook.store.handing import HANDED

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, case, distinct, func, select
 
-from offhook.disposition import Disposition
-from offhook.life_messages import Approval, Summary, TrialReport
+from offhook.calls.disposition import Disposition
+from offhook.campaigns.life_messages import Approval, Summary, TrialReport
 from offhook.store import tables as t
 from offhook.store.tables import instant
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, case, cast, func, literal, select, update
 
-from offhook.mix import PLACES_END, STEP, ListMix
+from offhook.lists.mix import PLACES_END, STEP, ListMix
 from offhook.store import leads
 from offhook.store import tables as t
 

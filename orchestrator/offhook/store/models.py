@@ -24,7 +24,7 @@ class CampaignRow(Base):
     revision: Mapped[int] = mapped_column(Integer)  # counts every change, imports included: a running node looks at it
     created_ms: Mapped[int] = mapped_column(BigInteger)
     updated_ms: Mapped[int] = mapped_column(BigInteger)
-    stage: Mapped[str] = mapped_column(String(16), server_default="draft")  # see offhook.life
+    stage: Mapped[str] = mapped_column(String(16), server_default="draft")  # see offhook.campaigns.life
     trial: Mapped[dict[str, object] | None] = mapped_column(JSON(none_as_null=True))  # calls, answers, from_ms, node; while it lasts
 
 
@@ -167,7 +167,7 @@ class CallRow(Base):
     prompt_played_ms: Mapped[int] = mapped_column(Integer)
     message_left: Mapped[bool]
     probability: Mapped[float | None] = mapped_column(Float)  # of the disposition; null: from before 0003
-    evidence: Mapped[list[object]] = mapped_column(JSON)  # lines as in offhook.evidence
+    evidence: Mapped[list[object]] = mapped_column(JSON)  # lines as in offhook.calls.evidence
     agent: Mapped[str] = mapped_column(String(63), server_default="")  # who talked last; empty: nobody
     queued_ms: Mapped[int | None] = mapped_column(Integer)
     connected_ms: Mapped[int | None] = mapped_column(Integer)

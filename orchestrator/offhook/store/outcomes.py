@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, delete, func, insert, literal, select, update
 
+from offhook.campaigns.plan import ResultClass
 from offhook.errors import CampaignError
 from offhook.messages import CampaignSpec
 from offhook.numbers import NumberError, parse
-from offhook.plan import ResultClass
 from offhook.store import ledger, rates
 from offhook.store import tables as t
 from offhook.store.handing import HANDED, home
 from offhook.store.tables import instant, ms
 
 if TYPE_CHECKING:
-    from offhook.outcomes import LeadMade, NewLead, NewOutcome, Outcome, Results
+    from offhook.campaigns.outcomes import LeadMade, NewLead, NewOutcome, Outcome, Results
 
 REASON = 80
 
@@ -99,7 +99,7 @@ def _newest(connection: Connection, call_id: str) -> Any:
 
 def of_call(connection: Connection, call_id: str) -> list[Outcome]:
     """Everything said of a call, the newest last."""
-    from offhook.outcomes import Outcome
+    from offhook.campaigns.outcomes import Outcome
 
     query = select(t.outcome, t.campaign.c.name).join(t.campaign, t.campaign.c.id == t.outcome.c.campaign_id)
     return [
@@ -123,7 +123,7 @@ def of_call(connection: Connection, call_id: str) -> list[Outcome]:
 
 def results(connection: Connection, campaign_id: int, spec: CampaignSpec) -> Results:
     """The newest result of each call, counted."""
-    from offhook.outcomes import Results
+    from offhook.campaigns.outcomes import Results
 
     last = select(func.max(t.outcome.c.id)).where(t.outcome.c.campaign_id == campaign_id).group_by(t.outcome.c.call_id)
     rows = connection.execute(select(t.outcome).where(t.outcome.c.id.in_(last))).fetchall()
@@ -152,7 +152,7 @@ def add(connection: Connection, campaign_id: int, spec: CampaignSpec, given: New
     Raises:
         CampaignError: The number cannot be dialled, or the campaign has it, or this person under another number.
     """
-    from offhook.outcomes import LeadMade
+    from offhook.campaigns.outcomes import LeadMade
 
     try:
         number = parse(given.number, spec.region)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
-from offhook.learning import Counts, LearnPlan, portions
+from offhook.campaigns.learning import Counts, LearnPlan, portions
 from offhook.store import ledger, rates
 from offhook.store import tables as t
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Select, bindparam, delete, func, select, update
 
-from offhook import windows
-from offhook.disposition import Disposition
-from offhook.learning import Counts, Learnt
+from offhook.calls.disposition import Disposition
+from offhook.campaigns import windows
+from offhook.campaigns.learning import Counts, Learnt
 from offhook.store import tables as t
 
 _COUNTED = ("calls", "reached", "persons", "responses", "early", "billed_ms", "successes")

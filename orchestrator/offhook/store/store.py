@@ -14,12 +14,12 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from offhook.calls.disposition import Disposition
+from offhook.calls.evidence import packed, unpacked
+from offhook.campaigns.life import ApprovalSettings, Order, Stage
 from offhook.clock import Clock
 from offhook.contacts.calling_rules import CallingRules
-from offhook.disposition import Disposition
 from offhook.errors import CampaignError, StoreError
-from offhook.evidence import packed, unpacked
-from offhook.life import ApprovalSettings, Order, Stage
 from offhook.messages import CallFact, CallRecord, CampaignSpec, Wanted
 from offhook.reconcile import Books
 from offhook.store import chain, handing, leads, ledger, life, outbox, promises, rates

@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
-from offhook.life import ApprovalSettings, Order
+from offhook.campaigns.life import ApprovalSettings, Order
+from offhook.campaigns.plan import StrategyKind
 from offhook.messages import CampaignSpec
-from offhook.plan import StrategyKind
 from offhook.store import life
 from offhook.store import tables as t
 from offhook.strategies.strategy import Strategy, StrategyError, apply, builtin_strategies, named

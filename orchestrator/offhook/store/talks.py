@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, case, func, select
 
-from offhook.disposition import Disposition
+from offhook.calls.disposition import Disposition
 from offhook.store import tables as t
 from offhook.store.store import Store
 

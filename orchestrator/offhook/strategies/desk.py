@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 from sqlalchemy import Connection
 
+from offhook.campaigns.plan import StrategyKind
 from offhook.clock import Clock
 from offhook.messages import CampaignSpec, CampaignState
-from offhook.plan import StrategyKind
 from offhook.said import Asked, Name, Told
 from offhook.store import strategies as stored
 from offhook.store.tables import ms

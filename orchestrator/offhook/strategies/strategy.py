@@ -12,10 +12,10 @@ from typing import Any, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
-from offhook.config import explain, key_lines
+from offhook.campaigns.plan import StrategyKind
 from offhook.errors import OffhookError
 from offhook.messages import CampaignSpec
-from offhook.plan import StrategyKind
+from offhook.mistakes import explain, key_lines
 from offhook.said import Asked, Name
 
 KINDS: tuple[StrategyKind, ...] = get_args(StrategyKind)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from offhook.campaigns.plan import Goals
 from offhook.messages import CampaignSpec, CampaignState
-from offhook.plan import Goals
 from offhook.said import Asked, Name, Told
 from offhook.templates.template import Template, builtin_templates, template_of
 

@@ -11,10 +11,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from offhook.config import explain
+from offhook.campaigns.plan import Goals
 from offhook.errors import OffhookError
 from offhook.messages import CampaignSpec
-from offhook.plan import Goals
+from offhook.mistakes import explain
 from offhook.said import Asked, Name
 from offhook.strategies import Strategy, StrategyError, apply, builtin_strategies
 

@@ -1,0 +1,1 @@
+"""Agents: who is there, who takes which person, and how many calls go out for them."""

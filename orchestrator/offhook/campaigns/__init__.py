@@ -1,0 +1,1 @@
+"""Campaigns: their life, their limits, what they learn, and the loop that dials."""

@@ -1,0 +1,1 @@
+"""Lists of leads: read and washed, filtered, mixed, handed out and taken back, exported."""
