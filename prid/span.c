@@ -54,6 +54,10 @@ static void begin_restart(struct span *s) {
 }
 
 static void restart_timeout(struct span *s) {
+    if (s->call[s->restarting].pri != NULL) { /* the far end has taken the channel since: it holds it for idle, as we do */
+        restart_next(s);
+        return;
+    }
     if (++s->restart_tries < RESTART_TRIES) {
         pri_reset(s->pri, timeslot_of(s->restarting));
         s->restart_due_us = now_us() + RESTART_US;
@@ -358,6 +362,8 @@ static void on_event(struct span *s, pri_event *e) {
     case PRI_EVENT_RESTART_ACK:
         if (s->restarting >= 0 && index_of(e->restartack.channel & 0xff) == s->restarting) {
             s->restart_silent = 0;
+            if (s->call[s->restarting].pri != NULL) /* its SETUP crossed our RESTART, which ended the call over there */
+                call_destroy(s, &s->call[s->restarting], TEMPORARY, PRIVATE_LOCAL, "driver");
             restart_next(s);
         }
         break;
