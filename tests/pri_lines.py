@@ -39,8 +39,15 @@ def daemon_missing() -> str:
 class Lines:
     """*spans* spans between a :class:`PriDriver` and a daemon as the exchange; both ends' events are kept."""
 
-    def __init__(self, spans: int = 1, *, trace: bool = False, digit_timer_s: float = 0.0) -> None:
+    def __init__(
+        self, spans: int = 1, *, trace: bool = False, digit_timer_s: float = 0.0, bend: Callable[[bytes], bytes] | None = None
+    ) -> None:
         self.sockets = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(spans)]
+        self._bend = bend  # what becomes of the exchange's frames on their way; one span
+        self._relay: list[socket.socket] = []
+        if bend is not None:
+            (near, here), (there, far) = self.sockets[0], socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            self.sockets, self._relay = [(near, far)], [here, there]
         self.near = PriDriver([near.fileno() for near, _ in self.sockets], trace=trace)
         options = ["--network"] + (["--digit-timer", str(round(digit_timer_s * 10))] if digit_timer_s else [])
         self.far = Daemon([far.fileno() for _, far in self.sockets], self._far_line, self._far_gone, options=options)
@@ -52,6 +59,11 @@ class Lines:
         self._news = asyncio.Event()
 
     async def __aenter__(self) -> Self:
+        if self._bend is not None:
+            bend, (here, there) = self._bend, self._relay
+            loop = asyncio.get_running_loop()
+            loop.add_reader(here, lambda: there.send(here.recv(4096)))
+            loop.add_reader(there, lambda: here.send(bend(there.recv(4096))))
         await self.far.start()
         await self.near.start(self._near_event)
         await self.until(lambda: len(self.near._up) == len(self.sockets))
@@ -60,9 +72,10 @@ class Lines:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.near.close()
         await self.far.close()
-        for pair in self.sockets:
-            for end in pair:
-                end.close()
+        for end in self._relay:
+            asyncio.get_running_loop().remove_reader(end)
+        for end in (*self._relay, *(end for pair in self.sockets for end in pair)):
+            end.close()
 
     def _near_event(self, event: Event) -> None:
         self.events.append(event)

@@ -249,6 +249,31 @@ async def test_a_red_span_ends_its_calls_with_cause_38_and_comes_back_by_itself(
 
 
 @in_loop
+async def test_a_channel_that_is_called_on_while_the_exchange_waits_for_its_restart_keeps_the_call() -> None:
+    """The exchange's first RESTART (Q.931 message 0x46) arrives as a message that nobody knows; it would be sent again after 2 s."""
+    seen: list[bytes] = []
+
+    def bend(frame: bytes) -> bytes:
+        if frame[4:5] == b"\x08" and frame[6 + frame[5] : 7 + frame[5]] == b"\x46":
+            seen.append(frame)
+            if len(seen) == 1:
+                return frame[: 6 + frame[5]] + b"\x40" + frame[7 + frame[5] :]
+        return frame
+
+    async with Lines(bend=bend) as lines:
+        lines.answers()
+        assert len(seen) == 1
+        lines.near.send(Dial(0, "a", "13800138000"))
+        await lines.event(Answered, "a")
+        await lines.until(lambda: ["link", "0", "1"] in [words[:3] for words in lines.lines])  # the exchange has given up waiting
+        assert lines.cleared("a") == []
+        lines.near.send(Hangup(0))
+        await lines.event(Cleared, "a")
+        await lines.talk(0, "b")
+        assert [event.cause for event in lines.cleared("b")] == [Cause.NORMAL_CLEARING]
+
+
+@in_loop
 async def test_garbage_on_the_control_socket_harms_nothing() -> None:
     async with Lines() as lines:
         for rubbish in (
