@@ -161,10 +161,6 @@ void oh_answer_heard(struct oh_lane *lane, const oh_event *event, uint32_t onset
 
 /* -- measures ------------------------------------------------------------------------------------------------------------- */
 
-static float clip(float x, float least, float most) {
-    return x < least ? least : x > most ? most : x;
-}
-
 static uint16_t up(uint16_t x) {
     return (uint16_t)(x < UINT16_MAX ? x + 1 : x);
 }
@@ -193,7 +189,7 @@ static void follow_floor(struct oh_analysis *s, float level) {
         s->floor = oh_minf(s->least, s->before) + 0.15f;
         s->before = s->least;
     }
-    s->floor = clip(s->floor, -8.0f, level + 0.15f);
+    s->floor = oh_clipf(s->floor, -8.0f, level + 0.15f);
 }
 
 /* As if the call had been answered so many frames ago. */
@@ -338,7 +334,7 @@ static void measure(struct oh_analysis *s, struct oh_heard *heard, const struct 
     x[OH_AT_LOUD][i] = loud ? 1.0f : 0.0f;
     x[OH_AT_TONE][i] = loud ? f->tone[i] : 0.0f;
     x[OH_AT_VOICED][i] = loud ? f->voiced[i] : 0.0f;
-    x[OH_AT_PITCH][i] = clear ? clip(f->pitch[i] - s->pitch, -1.5f, 1.5f) : 0.0f;
+    x[OH_AT_PITCH][i] = clear ? oh_clipf(f->pitch[i] - s->pitch, -1.5f, 1.5f) : 0.0f;
     int k = OH_AT_FACTS;
     bool spoken = s->onset >= 0;
     x[k++][i] = seconds(s->t - s->from, 4.0f);
@@ -354,11 +350,11 @@ static void measure(struct oh_analysis *s, struct oh_heard *heard, const struct 
     x[k++][i] = s->loud ? s->tone / (float)s->loud : 0.0f;
     float n = s->active ? 1.0f / (float)s->active : 0.0f;
     float change = s->change * n;
-    x[k++][i] = clip(2.0f * change, 0.0f, 2.0f);
+    x[k++][i] = oh_clipf(2.0f * change, 0.0f, 2.0f);
     x[k++][i] = 2.0f * oh_sqrtf(oh_maxf(s->pitch_var, 0.0f));
     x[k++][i] = (float)s->clear * n;
-    x[k++][i] = clip(2.0f * (s->pitch_end - s->pitch), -2.0f, 2.0f);
-    x[k++][i] = 3.0f * oh_sqrtf(clip(s->change_sq * n - change * change, 0.0f, 1.0f));
+    x[k++][i] = oh_clipf(2.0f * (s->pitch_end - s->pitch), -2.0f, 2.0f);
+    x[k++][i] = 3.0f * oh_sqrtf(oh_clipf(s->change_sq * n - change * change, 0.0f, 1.0f));
 }
 
 /* -- a frame of all channels ----------------------------------------------------------------------------------------------- */

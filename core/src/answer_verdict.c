@@ -46,10 +46,6 @@ bool oh_answer_is_machine(int verdict) {
     return verdict == OH_ANSWER_MACHINE || verdict == OH_ANSWER_IVR || verdict == OH_ANSWER_ANNOUNCEMENT || verdict == OH_ANSWER_SCREENING;
 }
 
-static float clip(float x, float least, float most) {
-    return x < least ? least : x > most ? most : x;
-}
-
 /* A calling fax says 1100 Hz every three seconds; once, after a greeting, that is the message beep. */
 static bool is_fax(const struct oh_analysis *s, const struct oh_heard *heard) {
     return heard->fax || heard->cng > (s->spoken >= GREETING_LEAST ? 1 : 0);
@@ -83,8 +79,9 @@ void oh_answer_weigh(struct oh_analysis *s, const struct oh_heard *heard, const 
     bool dull = s->active >= DULL_LEAST && s->change < DULL_CHANGE * (float)s->active;
     bool steady = s->mean_n >= STEADY_LEAST && s->var < STEADY_VAR;
     bool din = s->mean < s->din + ABOVE_DIN;
-    if (s->active < least || 2 * s->voiced < least || s->tones > 2 * s->active || steady || dull ||
-        din) { /* tones, tunes and clicks are nobody */
+    bool click = s->active < least || 2 * s->voiced < least;
+    bool tune = s->tones > 2 * s->active;
+    if (click || tune || steady || dull || din) { /* nobody, whatever the network says */
         p[OH_ANSWER_UNKNOWN] += p[OH_ANSWER_PERSON];
         p[OH_ANSWER_PERSON] = 0;
     }
@@ -220,7 +217,7 @@ static void say(struct oh_analysis *s, const struct oh_ear_call *call, int verdi
     s->steady = 0;
     s->changes++;
     oh_event e = {.kind = OH_EVENT_ANSWER, .row = 255, .detail = (uint8_t)verdict, .value = (uint32_t)s->t * OH_FRAME_MS};
-    e.confidence = (uint8_t)(clip(p, 0, 1) * 100.0f + 0.5f);
+    e.confidence = (uint8_t)(oh_clipf(p, 0, 1) * 100.0f + 0.5f);
     e.margin_cdb = (int16_t)oh_cdb(oh_maxf(p, 1e-4f) / oh_maxf(1.0f - p, 1e-4f));
     e.level_cdbm0 = (int16_t)((s->onset >= 0 ? s->level : s->floor) * 1000.0f);
     oh_ear_raise(call, &e, s->answered_at + (s->onset > 0 ? (uint32_t)(s->onset - 1) * OH_FRAME_SAMPLES : 0));

@@ -29,6 +29,10 @@ static inline int oh_cdb(float x) {
     return (int)((ln * 4.3429448f + (float)exponent * 3.0103f) * 100.0f - (exponent < 0 ? 0.5f : -0.5f));
 }
 
+static inline float oh_clipf(float x, float least, float most) {
+    return x < least ? least : x > most ? most : x;
+}
+
 static inline float oh_minf(float a, float b) {
     return a < b ? a : b;
 }

@@ -293,7 +293,7 @@ static void gather(struct oh_ear *ear, int group, const uint8_t *rx, uint8_t *ro
         const uint8_t *from = rx + (size_t)first * channel;
         uint8_t whole[OH_LANES * OH_FRAME_SAMPLES * 2];
         if (lanes < OH_LANES) {
-            memset(whole, bytes == 1 ? idle_code(ear->law) : 0, OH_LANES * channel);
+            memset(whole, idle_code(ear->law), OH_LANES * channel);
             from = memcpy(whole, from, (size_t)lanes * channel);
         }
         ear->transpose(from, channel, rows, (int)bytes);
