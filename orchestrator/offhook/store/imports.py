@@ -67,7 +67,7 @@ class Imports:
 
     if TYPE_CHECKING:
 
-        async def _read(self, work: Callable[[Connection], T]) -> T:
+        async def read(self, work: Callable[[Connection], T]) -> T:
             """The store's own."""
 
     async def begin_import(self, campaign_id: int, source: str, encoding: str) -> int:
@@ -133,7 +133,7 @@ class Imports:
             found += _listed(connection, import_id, spec, now)
             return list({one.line: one for one in reversed(found)}.values())  # the first reason of a line counts
 
-        return await self._read(work)
+        return await self.read(work)
 
     async def finish_import(
         self, import_id: int, campaign_id: int, report: ImportReport, washed: Sequence[int] = (), mix: ListMix | None = None
@@ -187,7 +187,7 @@ class Imports:
             rows = connection.execute(select(t.reject).where(t.reject.c.import_id == import_id).order_by(t.reject.c.line))
             return [ImportProblem(line=r.line, value=r.value, reason=r.reason, mend=r.mend) for r in rows]
 
-        return await self._read(work)
+        return await self.read(work)
 
 
 def _move(connection: Connection, import_id: int, campaign_id: int, source: str, mix: ListMix | None) -> int:

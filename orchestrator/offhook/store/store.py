@@ -253,8 +253,6 @@ class Store(Imports):
         """Run *work*, which only reads, beside the writer."""
         return await self._reader.read(work)
 
-    _read = read
-
     # -- campaigns ------------------------------------------------------------------------------------------------------------------
 
     async def create_campaign(self, spec: CampaignSpec) -> Stored:
@@ -306,7 +304,7 @@ class Store(Imports):
                 query = query.where(t.among(connection, _campaign.c.name, names))
             return [_stored(row) for row in connection.execute(query)]
 
-        return await self._read(work)
+        return await self.read(work)
 
     async def revisions(self) -> dict[str, int]:
         """Change counter of every campaign; cheap, asked every second."""
@@ -314,7 +312,7 @@ class Store(Imports):
         def work(connection: Connection) -> dict[str, int]:
             return {r.name: r.revision for r in connection.execute(select(_campaign.c.name, _campaign.c.revision))}
 
-        return await self._read(work)
+        return await self.read(work)
 
     async def counts(self, campaign_id: int) -> Counts:
         """Leads and outcomes."""
@@ -331,13 +329,13 @@ class Store(Imports):
                 sum(by_state.values()), by_state.get("closed", 0), by_state.get("reserved", 0), {Disposition(r[0]): r[1] for r in calls}
             )
 
-        return await self._read(work)
+        return await self.read(work)
 
     # -- leads and the journal ------------------------------------------------------------------------------------------------------
 
     async def due(self, campaign_id: int) -> list[Due]:
         """Open leads by zone."""
-        return await self._read(lambda connection: leads.due(connection, campaign_id))
+        return await self.read(lambda connection: leads.due(connection, campaign_id))
 
     async def reserve(
         self,
@@ -370,7 +368,7 @@ class Store(Imports):
             def work(connection: Connection, after: int = last) -> list[tuple[int, dict[str, str]]]:
                 return leads.attributes(connection, campaign_id, after, at_once)
 
-            found = await self._read(work)
+            found = await self.read(work)
             if found:
                 yield [one for _, one in found]
             if len(found) < at_once:
@@ -436,7 +434,7 @@ class Store(Imports):
                 by_call={Disposition(r[0]): r[1] for r in calls},
             )
 
-        return await self._read(work)
+        return await self.read(work)
 
     # -- calls ----------------------------------------------------------------------------------------------------------------------
 
@@ -450,7 +448,7 @@ class Store(Imports):
                 query = query.where(_campaign.c.name == campaign)
             return [record_of(r) for r in connection.execute(query.order_by(_call.c.id.desc()).limit(limit))]
 
-        return await self._read(work)
+        return await self.read(work)
 
     async def each_call(self, campaign: str, at_once: int = 1000) -> AsyncIterator[list[CallRecord]]:
         """All calls of a campaign, the oldest first, without evidence, *at_once* at a time: memory does not grow with the table."""
@@ -463,7 +461,7 @@ class Store(Imports):
             def work(connection: Connection, after: str = last) -> list[CallRecord]:
                 return [record_of(r) for r in connection.execute(query.where(_call.c.id > after))]
 
-            found = await self._read(work)
+            found = await self.read(work)
             if found:
                 yield found
             if len(found) < at_once:
@@ -478,7 +476,7 @@ class Store(Imports):
             row = connection.execute(query.where(_call.c.id == call_id)).one_or_none()
             return None if row is None else record_of(row, tuple(unpacked(line) for line in row.evidence))
 
-        return await self._read(work)
+        return await self.read(work)
 
 
 def _stored(row: Any) -> Stored:
