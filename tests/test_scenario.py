@@ -11,8 +11,11 @@ import pytest
 import soundfile
 
 from offhook_drivers.audio import ClipError, active_level_dbm0, builtin_names, load_builtin, load_clip, to_8khz
+from offhook_drivers.behaviours import KINDS
 from offhook_drivers.callees import plan_call
-from offhook_drivers.scenario import KINDS, Faults, Line, Scenario, ScenarioError, Spread
+from offhook_drivers.line import Faults, Line
+from offhook_drivers.scenario import Scenario, ScenarioError
+from offhook_drivers.spread import Spread
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = sorted((ROOT / "examples" / "scenarios").glob("*.toml"))

@@ -10,9 +10,12 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from . import scenario as sc
+from . import behaviours
 from .audio import Clip, load_builtin
 from .contract import Cause, Location
+from .line import Bursts, Faults
+from .scenario import Scenario
+from .spread import Spread
 
 ITU_SIT_HZ = (950.0, 1400.0, 1800.0)
 ITU_SIT_MS = (330, 330, 330)
@@ -203,7 +206,7 @@ class CallPlan:
     hang_after_prompt_s: float | None = None
 
 
-def plan_call(scenario: sc.Scenario, called: str, attempt: int, seed: int) -> CallPlan:
+def plan_call(scenario: Scenario, called: str, attempt: int, seed: int) -> CallPlan:
     """Work out the call.
 
     Args:
@@ -217,9 +220,9 @@ def plan_call(scenario: sc.Scenario, called: str, attempt: int, seed: int) -> Ca
     return _Planner(scenario, behaviour, rng).plan()
 
 
-def _choose(scenario: sc.Scenario, of_number: random.Random, of_attempt: random.Random) -> sc.Behaviour:
+def _choose(scenario: Scenario, of_number: random.Random, of_attempt: random.Random) -> behaviours.Behaviour:
     """A behaviour by its share. A lasting one belongs to the number; the others are drawn again at each attempt."""
-    everyone: tuple[sc.Behaviour, ...] = scenario.behaviour
+    everyone: tuple[behaviours.Behaviour, ...] = scenario.behaviour
     first = of_number.choices(everyone, [b.share for b in everyone])[0]
     if first.lasting:
         return first
@@ -230,7 +233,7 @@ def _choose(scenario: sc.Scenario, of_number: random.Random, of_attempt: random.
 class _Planner:
     """Builds one plan; every random choice of the call is drawn here, in a fixed order."""
 
-    def __init__(self, scenario: sc.Scenario, behaviour: sc.Behaviour, rng: random.Random) -> None:
+    def __init__(self, scenario: Scenario, behaviour: behaviours.Behaviour, rng: random.Random) -> None:
         self.scenario = scenario
         self.behaviour = behaviour
         self.rng = rng
@@ -259,7 +262,7 @@ class _Planner:
 
     # -- what the callees do ------------------------------------------------------------------------------------------------------
 
-    def _person(self, b: sc.Person) -> None:
+    def _person(self, b: behaviours.Person) -> None:
         self._ring(b)
         pause = b.pause_s.draw(self.rng)
         greeting = self._spoken(b.greeting)
@@ -283,7 +286,7 @@ class _Planner:
                 self.result.press = KeyPress(b.press.when, after, digits, sound)
         self.act(hangs_up, Clears(Cause.NORMAL_CLEARING, Location.USER))
 
-    def _machine(self, b: sc.Machine) -> None:
+    def _machine(self, b: behaviours.Machine) -> None:
         self._ring(b)
         greeting = self._spoken(b.greeting)
         before = (Step(b.pause_s.draw(self.rng)), greeting, Step(b.before_beep_s.draw(self.rng)))
@@ -296,14 +299,14 @@ class _Planner:
             self.result.beep_at_s = speaks_s
         self.act(min(speaks_s + b.record_s.draw(self.rng), b.hangs_up_after_s.draw(self.rng)), Clears(Cause.NORMAL_CLEARING, Location.USER))
 
-    def _ivr(self, b: sc.Ivr) -> None:
+    def _ivr(self, b: behaviours.Ivr) -> None:
         self._ring(b)
         pause = b.pause_s.draw(self.rng)
         said = self._repeated(self._spoken(b.greeting), b.repeats, b.gap_s)
         self._answer(Sound((Step(pause), *said)))
         self._hang_up(b, pause + sum(step.seconds or 0 for step in said) + b.gap_s.draw(self.rng))
 
-    def _fax(self, b: sc.Fax) -> None:
+    def _fax(self, b: behaviours.Fax) -> None:
         self._ring(b)
         amplitude_modulated = b.called_tone in ("ansam", "ansam_pr")
         tone = Step(
@@ -318,13 +321,13 @@ class _Planner:
         self._answer(Sound((Step(b.pause_s.draw(self.rng)), tone, Step(0.075), preamble, Step(FAX_GAP_S)), loop_from=3))
         self._hang_up(b)
 
-    def _busy(self, b: sc.Busy) -> None:
+    def _busy(self, b: behaviours.Busy) -> None:
         self._tone_or_cause("busy", b.played_share, b.tone_s.draw(self.rng), self.rng.choice(b.causes), Location.USER)
 
-    def _congestion(self, b: sc.Congestion) -> None:
+    def _congestion(self, b: behaviours.Congestion) -> None:
         self._tone_or_cause("congestion", b.played_share, b.tone_s.draw(self.rng), self.rng.choice(b.causes), Location.TRANSIT)
 
-    def _vacant(self, b: sc.Vacant) -> None:
+    def _vacant(self, b: behaviours.Vacant) -> None:
         cause = self.rng.choice(b.causes)
         played = self.rng.random() < b.played_share and self.inband
         tone = self.rng.random() < b.tone_share
@@ -336,27 +339,27 @@ class _Planner:
         else:
             self._announce((), b.announcement, b.repeats, b.gap_s, cause)
 
-    def _sit(self, b: sc.Sit) -> None:
+    def _sit(self, b: behaviours.Sit) -> None:
         coding = self.rng.choice(b.codings)
         self.result.meaning = coding.lower()
         self._announce(sit(coding, self.tone_level), b.announcement, b.repeats, b.gap_s, self.rng.choice(b.causes))
 
-    def _announcement(self, b: sc.Announcement) -> None:
+    def _announcement(self, b: behaviours.Announcement) -> None:
         ring_s = b.ring_s.draw(self.rng)
         if ring_s > 0:
             self.act(0.1, Rings(self.inband), Sound((self._tone("ringback"),)) if self.inband else None)
             self.act(ring_s)
         self._announce((), b.announcement, b.repeats, b.gap_s, self.rng.choice(b.causes))
 
-    def _no_answer(self, b: sc.NoAnswer) -> None:
+    def _no_answer(self, b: behaviours.NoAnswer) -> None:
         self._ring(b)
         cause = self.rng.choice(b.causes)
         if b.announcement is not None:
-            self._announce((), b.announcement, 1, sc.Spread(choose=(0.5,)), cause)
+            self._announce((), b.announcement, 1, Spread(choose=(0.5,)), cause)
         else:
             self.act(0, Clears(cause, Location.PUBLIC_REMOTE))
 
-    def _false_answer(self, b: sc.FalseAnswer) -> None:
+    def _false_answer(self, b: behaviours.FalseAnswer) -> None:
         self._ring(b)
         if b.announcement is not None and self.rng.random() < b.announcement_share:
             said = self._repeated(self._spoken(b.announcement), b.repeats, b.gap_s)
@@ -366,19 +369,19 @@ class _Planner:
             self._answer(Sound((self._tone("ringback"),)))
         self._hang_up(b)
 
-    def _silent(self, b: sc.Silent) -> None:
+    def _silent(self, b: behaviours.Silent) -> None:
         self._ring(b)
         self._answer(SILENCE)
         self._hang_up(b)
 
-    def _rejected(self, b: sc.Rejected) -> None:
+    def _rejected(self, b: behaviours.Rejected) -> None:
         self._ring(b)
         self.act(0, Clears(self.rng.choice(b.causes), Location.USER))
 
-    def _network_failure(self, b: sc.NetworkFailure) -> None:
+    def _network_failure(self, b: behaviours.NetworkFailure) -> None:
         self.act(self.rng.uniform(0.1, 0.8), Clears(self.rng.choice(b.causes), Location.TRANSIT))
 
-    def _screening(self, b: sc.Screening) -> None:
+    def _screening(self, b: behaviours.Screening) -> None:
         self._ring(b)
         pause = b.pause_s.draw(self.rng)
         question = self._spoken(b.greeting)
@@ -396,7 +399,7 @@ class _Planner:
 
     # -- parts --------------------------------------------------------------------------------------------------------------------
 
-    def _ring(self, b: sc._Rings) -> None:
+    def _ring(self, b: behaviours.Rings) -> None:
         """Alerting, with the plan's tone or music when the network gives audio."""
         ring_s = b.ring_s.draw(self.rng)
         sound: Sound | None = None
@@ -412,7 +415,7 @@ class _Planner:
         self.result.answers = True
         self.act(0, Answers(), sound)
 
-    def _hang_up(self, b: sc._Answers, at_most_s: float = float("inf")) -> None:
+    def _hang_up(self, b: behaviours.Answers, at_most_s: float = float("inf")) -> None:
         self.act(min(b.hangs_up_after_s.draw(self.rng), at_most_s), Clears(Cause.NORMAL_CLEARING, Location.USER))
 
     def _tone_or_cause(self, tone: str, played_share: float, tone_s: float, cause: int, location: Location) -> None:
@@ -422,7 +425,7 @@ class _Planner:
         else:
             self.act(0.2, Clears(cause, location))
 
-    def _announce(self, before: tuple[Step, ...], names: tuple[str, ...] | None, repeats: int, gap_s: sc.Spread, cause: int) -> None:
+    def _announce(self, before: tuple[Step, ...], names: tuple[str, ...] | None, repeats: int, gap_s: Spread, cause: int) -> None:
         """Early media: *before*, then the announcement *repeats* times, then the cause."""
         if not self.inband:
             self.act(0.2, Clears(cause, Location.PUBLIC_REMOTE))
@@ -435,7 +438,7 @@ class _Planner:
         self.act(0.1, Progresses(inband=True), sound)
         self.act(seconds, Clears(cause, location))
 
-    def _repeated(self, step: Step, repeats: int, gap_s: sc.Spread) -> tuple[Step, ...]:
+    def _repeated(self, step: Step, repeats: int, gap_s: Spread) -> tuple[Step, ...]:
         gap = Step(gap_s.draw(self.rng))
         return (*(s for _ in range(repeats - 1) for s in (step, gap)), step)
 
@@ -446,7 +449,7 @@ class _Planner:
     def _tone(self, name: str) -> Step:
         return Step(None, plan_tone=name, dbm0=self.tone_level)
 
-    def _path(self, faults: sc.Faults, noise_dbm0: float) -> Path:
+    def _path(self, faults: Faults, noise_dbm0: float) -> Path:
         rng, line = self.rng, self.scenario.line
 
         def hit(share: float) -> bool:
@@ -461,7 +464,7 @@ class _Planner:
         if faults.echo and hit(faults.echo.share):
             values |= {"echo_ms": faults.echo.delay_ms.draw(rng), "echo_loss_db": faults.echo.loss_db.draw(rng)}
         for name in ("lost", "repeated", "dropped"):
-            bursts: sc.Bursts | None = getattr(faults, name)
+            bursts: Bursts | None = getattr(faults, name)
             if bursts and hit(bursts.share):
                 values[name] = Bad(bursts.rate, bursts.length.draw(rng))
         if faults.slip and hit(faults.slip.share):
