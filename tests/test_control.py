@@ -187,7 +187,17 @@ async def test_a_retained_command_is_refused(short: Path) -> None:
     async with steered(short) as at:  # the broker saved it, the next node finds it
         await at.until(lambda: heard.extend(at.on("ev/command")) or heard or at.server.refusals)
         assert at.server.refusals == 1
+        topic = Topics(NODE).command("campaign.create")
+        async with Bus(address, client_id="careless") as bus:  # one that comes while the node listens, and its deletion
+            bus.publish(Outgoing(topic, b'{"name": "live"}', retain=True), Lane.RESULT)
+            bus.publish(Outgoing(topic, b"", retain=True), Lane.RESULT)
+            assert await bus.drain(10)
+        await at.until(lambda: at.server.refusals == 2)
         assert await at.result("campaign.list") == []
+        assert at.server.refusals == 2
+    async with steered(short) as at:
+        assert await at.result("campaign.list") == []
+        assert at.server.refusals == 0
 
 
 @in_loop

@@ -77,6 +77,8 @@ async def test_an_order_that_a_stage_does_not_take_is_refused_with_the_stage_and
         await desk.summarise_campaign("c1")
         with pytest.raises(CampaignError, match="'c1' is summarised, so it cannot start; import a new list"):
             await desk.start_campaign("c1")
+        with pytest.raises(CampaignError, match="'c1' is summarised already; nothing was changed"):
+            await desk.summarise_campaign("c1")
         with pytest.raises(CampaignError, match="no campaign 'c2'; there are c1"):
             await desk.start_campaign("c2")
 

@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[1]
 HEADER = ROOT / "core" / "include" / "offhook.h"
 CORE_LIBRARY = Path(offhook_core.__file__).with_name("liboffhook.so.0").resolve()
 
+HEARD = re.compile(r"^\d+ ms: busy, -1[0-9]\.\d dBm0$", flags=re.MULTILINE)
+
 needs_compiler = pytest.mark.skipif(not shutil.which("cc") or not shutil.which("cmake"), reason="needs cc and cmake")
 
 
@@ -77,9 +79,14 @@ def test_the_c_example_of_the_page_compiles_against_an_install_and_hears_busy(tm
     run("cmake", "-S", tmp_path, "-B", tmp_path / "build", f"-DCMAKE_PREFIX_PATH={prefix}")
     run("cmake", "--build", tmp_path / "build")
     for program in ("shared", "static"):
-        assert re.search(r"^\d+ ms: busy, -1[0-9]\.\d dBm0$", run(tmp_path / "build" / program), flags=re.MULTILINE)
+        assert HEARD.search(run(tmp_path / "build" / program))
     (config,) = prefix.rglob("offhook.pc")
     assert "-loffhook" in config.read_text()
+    if shutil.which("pkg-config"):
+        environment = {**os.environ, "PKG_CONFIG_PATH": str(config.parent), "LD_LIBRARY_PATH": str(config.parent.parent)}
+        (line,) = re.findall(r"^cc -o listener .*$", page, flags=re.MULTILINE)
+        run("sh", "-c", line, cwd=tmp_path, env=environment)
+        assert HEARD.search(run(tmp_path / "listener", env=environment))
 
 
 # -- ./run --------------------------------------------------------------------------------------------------------------------------

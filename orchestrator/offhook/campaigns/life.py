@@ -90,8 +90,11 @@ def allowed(stage: Stage) -> tuple[Order, ...]:
 
 def refusal(name: str, stage: Stage, order: Order) -> str:
     """Why an order is refused, with what is allowed."""
+    now = f"(allowed now: {', '.join(allowed(stage)) or 'a new list'})"
+    if stage in ORDERS[order].values():
+        return f"campaign '{name}' is {stage} already; nothing was changed {now}"
     mend = f"; {MENDS[order]}" if order in MENDS else "; import a new list to begin it again" if stage is Stage.SUMMARISED else ""
-    return f"campaign '{name}' is {stage}, so it cannot {order}{mend} (allowed now: {', '.join(allowed(stage)) or 'a new list'})"
+    return f"campaign '{name}' is {stage}, so it cannot {order}{mend} {now}"
 
 
 def waits_for(stage: Stage, paused: bool) -> str:

@@ -30,6 +30,7 @@ from typing import Self
 import aiomqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from offhook.control.address import Address
 
@@ -297,7 +298,9 @@ class Bus:
         """One connection, from connect to its end; always ends by an exception or by cancellation."""
         async with self._client() as client:
             if self._subscriptions:
-                codes = await client.subscribe([(name, 1) for name in self._subscriptions])
+                # As published: else the broker takes the retain mark off what comes while we are connected.
+                options = SubscribeOptions(qos=1, retainAsPublished=True)
+                codes = await client.subscribe([(name, options) for name in self._subscriptions])
                 for name, code in zip(self._subscriptions, codes, strict=False):
                     if getattr(code, "is_failure", False):
                         raise aiomqtt.MqttError(f"subscription to {name} refused: {code}")

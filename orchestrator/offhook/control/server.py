@@ -133,6 +133,8 @@ class Server:
 
     def on_message(self, message: Incoming) -> None:
         """A message on a command topic. Never blocks; every mistake becomes an error reply."""
+        if message.retain and not message.payload:
+            return  # a retained order is being deleted
         self.commands += 1
         name = self.topics.verb_of(message.topic)
         wrong = self._check_frame(message)
