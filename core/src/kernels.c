@@ -35,7 +35,7 @@ void oh_kernel_init(void) {
     const double zero_dbm0_power = 22827.0 * 22827.0 / 2;
     const double scale = oh_sqrt(1.0 / (12288.0 * zero_dbm0_power));
     for (int n = 0; n < OH_WINDOW; n++) {
-        float w = (float)(scale * (0.5 - 0.5 * oh_cos_turn(n / 256.0)));
+        float w = (float)(scale * (0.5 - 0.5 * oh_cos_turn(n / 256.0))) * OH_TALL;
         oh_kernel_tables.window[n] = w;
         oh_kernel_tables.tall_window[n] = w * (1 << 22);
     }

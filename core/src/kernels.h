@@ -35,6 +35,10 @@ struct oh_spectrum {
 
 #define OH_AHEAD 3
 
+/* The transform runs so many times higher than its powers come out. Digital silence leaves rounding errors whose squares would fall below
+ * the normal range of a float, where x86 takes a hundred times as long: a silent line would cost twice as much as one that talks. */
+#define OH_TALL 0x1p32f
+
 /* rows: where the samples of the group lie, lane by lane (16 to a row), law as enum oh_law: OH_HISTORY rows in two pieces and the frame. */
 struct oh_kernel_in {
     const void *older; /* OH_HISTORY - 160 = 16 rows */
@@ -55,7 +59,7 @@ oh_transpose_fn oh_transpose_base, oh_transpose_avx2, oh_transpose_avx512;
 /* Constants shared by all builds, filled by oh_kernel_init(); sines come from plain arithmetic, so they are alike on every machine. */
 struct oh_kernel_tables {
     float alaw[256], ulaw[256];   /* octet to sample, for single lanes */
-    float window[OH_WINDOW];      /* scaled so that powers come out relative to 0 dBm0 */
+    float window[OH_WINDOW];      /* scaled so that powers come out relative to 0 dBm0, times OH_TALL */
     float tall_window[OH_WINDOW]; /* the same times 2^22, for samples that come as half-precision floats */
     float cos256[9][16];          /* twiddles of bin residue 0 to 8 and column 0 to 15 */
     float sin256[9][16];

@@ -301,6 +301,10 @@ INLINE void complex16(vf r[16], vf i[16]) {
         complex4(&r[q], &i[q], &r[q + 1], &i[q + 1], &r[q + 2], &i[q + 2], &r[q + 3], &i[q + 3]);
 }
 
+INLINE vf power(vf r, vf i) {
+    return (r * r + i * i) * (1 / (OH_TALL * OH_TALL));
+}
+
 /* Bins of one residue from its column transforms: k + 16 q for q below 8, and the mirrors of those above. */
 INLINE void residue(int k, const float re[16][OH_VEC], const float im[16][OH_VEC], float *p) {
     const struct oh_kernel_tables *tab = &oh_kernel_tables;
@@ -318,7 +322,7 @@ INLINE void residue(int k, const float re[16][OH_VEC], const float im[16][OH_VEC
         int bin = k + 16 * (n / 4 + 4 * (n % 4));
         if (bin > 128)
             bin = 256 - bin;
-        store(p + bin * OH_LANES, r[n] * r[n] + i[n] * i[n]);
+        store(p + bin * OH_LANES, power(r[n], i[n]));
     }
 }
 
@@ -338,7 +342,7 @@ INLINE void residue8(const float re[16][OH_VEC], float *p) {
 #pragma GCC unroll 16
     for (int n = 0; n < 16; n++)
         if (n % 4 < 2)
-            store(p + (8 + 16 * (n / 4 + 4 * (n % 4))) * OH_LANES, r[n] * r[n] + i[n] * i[n]);
+            store(p + (8 + 16 * (n / 4 + 4 * (n % 4))) * OH_LANES, power(r[n], i[n]));
 }
 
 /* Of a frame that will be read next as much as a column's share, nearer to the processor. */
@@ -376,7 +380,7 @@ INLINE void transform(const kept (*x)[OH_LANES], int law, const uint8_t *const a
     real16(w, outr, outi);
 #pragma GCC unroll 9
     for (int k = 0; k < 9; k++)
-        store(p + 16 * k * OH_LANES, outr[k] * outr[k] + outi[k] * outi[k]);
+        store(p + 16 * k * OH_LANES, power(outr[k], outi[k]));
     for (int k = 1; k < 8; k++)
         residue(k, (const float(*)[OH_VEC])re[k], (const float(*)[OH_VEC])im[k], p);
     residue8((const float(*)[OH_VEC])re[8], p);

@@ -1,6 +1,7 @@
 /* The vector kernel: its spectrum against a plain Fourier transform, its levels against G.711's milliwatt, and the same bits and events
  * from every instruction set that this processor has. */
 #include <errno.h>
+#include <fenv.h>
 
 #include "hear.h"
 #include "kernels.h"
@@ -172,11 +173,22 @@ static void an_unknown_instruction_set_is_refused(void) {
     CHECK_STR(oh_isa(), "base");
 }
 
+static void digital_silence_leaves_no_number_below_the_normal_range(void) {
+    static const uint8_t silent[] = {0xd5, 0x55, 0xd4, 0x54};
+    for (size_t octet = 0; octet < sizeof silent; octet++) {
+        memset(alaw, silent[octet], sizeof alaw);
+        feenableexcept(FE_UNDERFLOW); /* where the processor can: such a number ends the program */
+        run_all();
+        fedisableexcept(FE_UNDERFLOW);
+    }
+}
+
 int main(void) {
     TEST(a_sine_of_the_milliwatt_reads_0_dbm0);
     TEST(the_spectrum_is_that_of_a_plain_transform);
     TEST(every_instruction_set_gives_the_same_bits);
     TEST(every_instruction_set_gives_the_same_events);
+    TEST(digital_silence_leaves_no_number_below_the_normal_range);
     TEST(transposing_turns_channels_into_lanes);
     TEST(an_unknown_instruction_set_is_refused);
     return 0;
