@@ -100,6 +100,8 @@ void oh_answer_heard(struct oh_lane *lane, const oh_event *event, uint32_t onset
         h->spoke = 1;
     else if (event->kind == OH_EVENT_MUSIC && !lane->answered)
         h->music = 1;
+    if (event->kind == OH_EVENT_ANSWER)
+        h->machine = oh_answer_is_machine(event->detail);
     if (event->kind == OH_EVENT_TONE_END && event->tone == OH_TONE_FAX_CNG && lane->answered) {
         h->cng_over = 1;
         h->cng_end = (uint32_t)event->at_sample;
@@ -151,7 +153,7 @@ void oh_answer_heard(struct oh_lane *lane, const oh_event *event, uint32_t onset
     case OH_TONE_BEEP:
     case OH_TONE_RECORD:
         h->beep = h->fresh_beep = 1;
-        h->beep_end = (uint32_t)lane->now;
+        h->beep_end = event->tone == OH_TONE_BEEP ? onset + event->value * OH_MS : (uint32_t)lane->now;
         h->beep_ms = event->value;
         break;
     default:
@@ -303,6 +305,7 @@ static void measure(struct oh_analysis *s, struct oh_heard *heard, const struct 
         forget(g, i);
     }
     follow_speech(s, loud && !tone, level);
+    heard->spoken = s->spoken;
     if (s->speaking && s->now_active >= 2 * OH_CLICK) /* more than the edge of a burst */
         s->burst = 0;
     if (s->active && s->mean < s->floor + NEAR_FLOOR) /* went on until it was the floor */

@@ -19,6 +19,8 @@ struct oh_heard {
     uint8_t fax, modem, sit, network, key;
     uint8_t beep, fresh_beep;
     uint8_t rings;         /* after the answer: OH_MAY_RING ... */
+    uint8_t machine;       /* the newest verdict is one */
+    uint16_t spoken;       /* frames of sound that is no tone, since the answer */
     uint8_t confidence;    /* of the fax or modem tone */
     uint8_t cng, cng_over; /* how many there were; one has ended just now */
     uint32_t cng_end, cng_ms;

@@ -1,12 +1,19 @@
 /* The beep after which a message may be left: no standard knows it. Taken is a steady tone of one or two sines between 330 and 2250 Hz that
  * lasts 55 ms to 1.6 s and is followed by quiet; refused are lengths and pitches of the plan's own tones, SIT, CNG and DTMF keys.
  *
+ * After a voice that has answered, a beep may have the pitch and length of the plan's own tones, for it is alone, and they are not: a machine
+ * beeps with what its maker had, and where somebody has hung up the exchange's busy tone follows. A machine's greeting and then such a
+ * burst is told at once, after a quarter of a second where that shows whether another burst follows. After a person it is only an early
+ * opinion until no other burst can follow any more.
+ *
  * What tells a beep from a vowel, a whistle or a note is steadiness. The quiet after it shows how much noise there is, and with it how far
  * a steady tone may seem to be impure, to sway and to drift: all that exceeds this is the sound's own. Short sounds in the range of
  * voices, and those with an overtone of a voice, must be cleaner still. */
 #include "lane.h"
 
-#define FAINT 1300 /* cdB below the tone that follows */
+#define FAINT    1300 /* cdB below the tone that follows */
+#define GREETING 100  /* frames of a voice: no person's word or two */
+#define QUICK    (280 * OH_MS)
 
 /* The second sine is so many times the first. */
 static bool overtone(const struct oh_seg *s, float times, float tolerance) {
@@ -69,7 +76,50 @@ static bool of_another_kind(const struct oh_lane *lane, const struct oh_seg *s, 
     bool cng = s->dhz[0] > 10580 && s->dhz[0] < 11420 && length > 385 * OH_MS && length < 600 * OH_MS;
     bool digit = lane->dtmf.key || (lane->dtmf.last_on && (int32_t)(s->end - lane->dtmf.last_on) < 100 * OH_MS);
     return key || cng || digit || lane->sit.said || lane->fax.said || lane->tty.on || lane->cadence.reported ||
-           (lane->answered && (int32_t)(s->start - lane->answered_at) < 0) || oh_cadence_knows(lane->plan, s);
+           (lane->answered && (int32_t)(s->start - lane->answered_at) < 0) || (!oh_after_voice(lane) && oh_cadence_knows(lane->plan, s));
+}
+
+static void tell(const struct oh_ear_call *call, const struct oh_seg *seg, bool early) {
+    oh_event e = oh_ear_event(OH_EVENT_TONE, OH_TONE_BEEP, seg);
+    e.flags = early ? OH_FLAG_PROVISIONAL : 0;
+    e.value = (seg->end - seg->start) / OH_MS;
+    e.cadence_ms[0] = (uint16_t)e.value;
+    e.confidence = early ? seg->purity / 2 : seg->purity;
+    e.margin_cdb = (int16_t)(seg->level_cdbm0 - oh_cdb(call->hop->total));
+    oh_ear_raise(call, &e, seg->start);
+}
+
+/* A beep was heard; gap: see oh_cadence_gap(). */
+static void found(const struct oh_ear_call *call, uint32_t gap) {
+    struct oh_beep_state *b = &call->lane->beep;
+    const struct oh_heard *heard = &call->lane->heard;
+    uint32_t quiet = gap + gap / 20 + 50 * OH_MS; /* and the time it takes to see a tone */
+    bool again = b->late.end && b->seg.start - b->late.end < quiet;
+    b->late = b->seg;
+    b->told = gap == 0 || (!again && quiet > QUICK && oh_after_voice(call->lane) && (heard->machine || heard->spoken >= GREETING));
+    b->waits = !b->told;
+    b->due = b->seg.end + quiet;
+    if (b->told || (!again && oh_after_voice(call->lane)))
+        tell(call, &b->seg, !b->told);
+}
+
+/* While it may be a burst of the plan's: another one makes it one, silence a beep. */
+static void wait(const struct oh_ear_call *call) {
+    struct oh_beep_state *b = &call->lane->beep;
+    const struct oh_track *k = &call->lane->track;
+    if (call->lane->cadence.reported) {
+        b->waits = false;
+        return;
+    }
+    if (k->on && k->seg.level_cdbm0 > b->late.level_cdbm0 - FAINT) {
+        int step = k->seg.dhz[0] - b->late.dhz[0];
+        b->waits = step < -300 || step > 300;
+        return;
+    }
+    if ((int32_t)(call->hop->t - b->due) < 0 || call->hop->held)
+        return;
+    b->waits = false;
+    tell(call, &b->late, false);
 }
 
 void oh_beep_hop(const struct oh_ear_call *call) {
@@ -79,6 +129,8 @@ void oh_beep_hop(const struct oh_ear_call *call) {
     const struct oh_hop *h = call->hop;
     if (call->track & OH_TRACK_RESUME)
         b->pending = 0;
+    if (b->waits)
+        wait(call);
     if (call->track & OH_TRACK_END) {
         const struct oh_seg *seg = call->ended;
         uint32_t length = seg->end - seg->start;
@@ -104,10 +156,5 @@ void oh_beep_hop(const struct oh_ear_call *call) {
     float noise = h->total / k->before_level;
     if ((k->on && k->level > 0.05f * k->before_level) || noise > 0.12f || !steady(&b->seg, noise))
         return;
-    oh_event e = oh_ear_event(OH_EVENT_TONE, OH_TONE_BEEP, &b->seg);
-    e.value = (b->seg.end - b->seg.start) / OH_MS;
-    e.cadence_ms[0] = (uint16_t)e.value;
-    e.confidence = b->seg.purity;
-    e.margin_cdb = (int16_t)(b->seg.level_cdbm0 - oh_cdb(h->total));
-    oh_ear_raise(call, &e, b->seg.start);
+    found(call, lane->answered ? oh_cadence_gap(lane->plan, &b->seg) : 0);
 }

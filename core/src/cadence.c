@@ -13,6 +13,7 @@
 #include "cadence.h"
 
 #define CONTINUOUS (1000 * OH_MS)
+#define BEEPS      (1300 * OH_MS) /* CONTINUOUS after a voice */
 #define EVIDENCE   (550 * OH_MS)
 #define LONG_BURST 5000             /* ms; what lasts longer is a steady tone */
 #define LONG_GAP   1500             /* ms */
@@ -51,8 +52,8 @@ static uint32_t last_tone(const struct oh_cadence *c, int level_cdbm0) {
 }
 
 /* Enough was heard to say this row. */
-static bool enough(const oh_tone_plan *plan, const oh_tone_spec *row, const struct oh_fit *fit, const struct oh_cadence *c,
-                   const struct oh_seg *last) {
+static bool enough(const struct oh_lane *lane, const oh_tone_spec *row, const struct oh_fit *fit, const struct oh_seg *last) {
+    const struct oh_cadence *c = &lane->cadence;
     const oh_segment *want = &row->segments[fit->position];
     uint32_t lasts = last->end - last->start;
     bool tone = last->flags & OH_SEG_TONE;
@@ -63,12 +64,14 @@ static bool enough(const oh_tone_plan *plan, const oh_tone_spec *row, const stru
             return false;
         if (last->purity < 90 && fit->off > 0.5f)
             return false;
-        return (lasts >= CONTINUOUS && lasts >= bursts_end(plan, last)) || (fit->whole >= 5 && lasts >= 300 * OH_MS);
+        return (lasts >= (oh_after_voice(lane) ? BEEPS : CONTINUOUS) && lasts >= bursts_end(lane->plan, last)) ||
+               (fit->whole >= 5 && lasts >= 300 * OH_MS);
     }
     if (!tone && want->duration_ms >= LONG_GAP && row->tone == OH_TONE_RINGBACK) {
         uint32_t need = (uint32_t)want->duration_ms * OH_MS * 45 / 100;
         const struct oh_seg *before = &c->segs[c->count - 1];
-        bool known = fit->whole >= 3 || (fit->whole >= 1 && fit->off < LONE_BURST && !(before->flags & OH_SEG_CUT));
+        bool lone = fit->whole >= 1 && fit->off < LONE_BURST && !(before->flags & OH_SEG_CUT) && !oh_after_voice(lane);
+        bool known = fit->whole >= 3 || lone;
         return known && lasts >= (need < 2000 * OH_MS ? need : 2000u * OH_MS);
     }
     if (tone && fit->first < 0 && fit->whole >= 1 && row->tone == OH_TONE_RINGBACK &&
@@ -277,7 +280,9 @@ static bool goes_on(struct oh_cadence *c, const oh_tone_plan *plan, const struct
 }
 
 /* Cheap part of enough(): false when it can hold for no row. */
-static bool may_be_enough(struct oh_cadence *c, const oh_tone_plan *plan, const struct oh_seg *last) {
+static bool may_be_enough(struct oh_lane *lane, const struct oh_seg *last) {
+    struct oh_cadence *c = &lane->cadence;
+    const oh_tone_plan *plan = lane->plan;
     uint32_t lasts = last->end - last->start;
     if (last->flags & OH_SEG_TONE)
         return lasts >= CONTINUOUS || (lasts >= 14 * OH_MS && goes_on(c, plan, last));
@@ -287,7 +292,7 @@ static bool may_be_enough(struct oh_cadence *c, const oh_tone_plan *plan, const 
         if (plan->tones[i].tone != OH_TONE_RINGBACK)
             continue;
         struct oh_fit fit = oh_fit_row(c, &plan->tones[i], last, NULL);
-        if (fit.matched && enough(plan, &plan->tones[i], &fit, c, last))
+        if (fit.matched && enough(lane, &plan->tones[i], &fit, last))
             return true;
     }
     return false;
@@ -300,7 +305,7 @@ static void judge(const struct oh_ear_call *call, const struct oh_seg *last) {
     struct oh_fit fits[OH_PLAN_ROWS];
     int rows = plan->count; /* oh_plan_check(): at most OH_PLAN_ROWS */
     int most = 0;
-    if (!may_be_enough(c, plan, last))
+    if (!may_be_enough(call->lane, last))
         return;
     struct oh_pitches known = {.count = 0};
     for (int i = 0; i < rows; i++) {
@@ -320,7 +325,7 @@ static void judge(const struct oh_ear_call *call, const struct oh_seg *last) {
         return; /* still what it was */
     bool any = false;
     for (int i = 0; i < rows && !any; i++)
-        any = fits[i].matched == most && enough(plan, &plan->tones[i], &fits[i], c, last);
+        any = fits[i].matched == most && enough(call->lane, &plan->tones[i], &fits[i], last);
     if (!any)
         return;
     int best = -1;
@@ -328,7 +333,7 @@ static void judge(const struct oh_ear_call *call, const struct oh_seg *last) {
         if (fits[i].matched == most && (best < 0 || better(plan, fits, i, best)))
             best = i;
     const oh_tone_spec *row = &plan->tones[best];
-    if (!enough(plan, row, &fits[best], c, last))
+    if (!enough(call->lane, row, &fits[best], last))
         return;
     bool steady = last->flags & OH_SEG_TONE && row->segments[fits[best].position].duration_ms == 0;
     if (steady && fits[best].whole == 0 && (oh_hop_overtone(call->hop, last->dhz[0]) || oh_hop_overtone(call->hop, last->dhz[1])))

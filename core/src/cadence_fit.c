@@ -233,3 +233,19 @@ bool oh_cadence_knows(const oh_tone_plan *plan, const struct oh_seg *seg) {
     }
     return false;
 }
+
+uint32_t oh_cadence_gap(const oh_tone_plan *plan, const struct oh_seg *seg) {
+    uint32_t most = 0, length = seg->end - seg->start;
+    for (int i = 0; plan && i < plan->count; i++) {
+        const oh_tone_spec *row = &plan->tones[i];
+        for (int n = 0; n < row->once + row->loop && oh_is_main(row->tone); n++) {
+            const oh_segment *burst = at_step(row, n), *gap = at_step(row, n + 1);
+            if (oh_is_gap(burst) || !gap || !oh_is_gap(gap) || gap->duration_ms <= most || oh_pitch_off(seg, burst) > 1)
+                continue;
+            bool cut = row->tone != OH_TONE_RINGBACK && length < (uint32_t)burst->duration_ms * OH_MS;
+            if (cut || oh_length_off(length, burst, false) <= 1)
+                most = gap->duration_ms;
+        }
+    }
+    return most * OH_MS;
+}

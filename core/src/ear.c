@@ -368,7 +368,7 @@ static void hear_tones(struct oh_ear_call *call, struct oh_seg *ended, uint32_t 
         oh_cot_hop(call);
     if (armed & OH_DETECT_TONES && (saw || !lane->cadence.timed || (int32_t)(call->hop->t - lane->cadence.due) >= 0))
         oh_cadence_hop(call);
-    if (armed & OH_DETECT_BEEP && (saw || lane->beep.pending))
+    if (armed & OH_DETECT_BEEP && (saw || lane->beep.pending || lane->beep.waits))
         oh_beep_hop(call);
 }
 
@@ -382,7 +382,7 @@ static bool is_busy(const struct oh_lane *lane) {
 static bool is_tracking(const struct oh_lane *lane) {
     uint32_t armed = lane->armed;
     return (armed & TRACKERS) && (lane->track.on || lane->track.tries || lane->sit.said || lane->fax.said || lane->fax.v21 ||
-                                  lane->beep.pending || lane->cot.said);
+                                  lane->beep.pending || lane->beep.waits || lane->cot.said);
 }
 
 /* When the cadence wants to look again. */

@@ -165,10 +165,13 @@ struct oh_fax {
 
 struct oh_beep_state {
     struct oh_seg seg;
+    struct oh_seg late; /* may be a burst of the plan's: told when no other one has followed */
+    uint32_t due;       /* then */
     uint8_t pending;
-    uint8_t tones; /* tone stretches in a row without quiet between */
-    uint8_t notes; /* clean sounds of changing pitch in a row */
-    uint16_t note; /* pitch of the last one, tenths of 1 Hz */
+    bool waits, told; /* late is not told yet; it was, before its time */
+    uint8_t tones;    /* tone stretches in a row without quiet between */
+    uint8_t notes;    /* clean sounds of changing pitch in a row */
+    uint16_t note;    /* pitch of the last one, tenths of 1 Hz */
 };
 
 /* The rest of music and line is kept for all lanes at once, see watch.h; that of speech altogether. */
@@ -284,9 +287,17 @@ void oh_cot_hop(const struct oh_ear_call *call);
 void oh_line_one_way(const struct oh_ear_call *call);
 void oh_line_second(const struct oh_ear_call *call);
 
+/* Somebody or something has answered and spoken: a single burst is a beep rather than one of ringing or of a busy tone. */
+static inline bool oh_after_voice(const struct oh_lane *lane) {
+    return lane->answered && lane->heard.spoken >= 8;
+}
+
 /* Row of the lane's plan that carries this tone, 255 when none. */
 uint8_t oh_plan_row(const oh_tone_plan *plan, int tone);
 /* A tone of this frequency and length could be a burst of the plan's supervisory tones. */
 bool oh_cadence_knows(const oh_tone_plan *plan, const struct oh_seg *seg);
+/* How long it is quiet, in samples and at the most, after a burst of the plan's supervisory tones of which this could be the whole or, but
+ * for ringing, the end; 0 when it could be none. */
+uint32_t oh_cadence_gap(const oh_tone_plan *plan, const struct oh_seg *seg);
 
 #endif

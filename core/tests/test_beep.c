@@ -166,6 +166,70 @@ static void a_voice_in_the_place_of_ringing_ends_it(void) {
     free(t.audio);
 }
 
+/* Answered: a voice, a pause, and then bursts of 450 Hz with gaps of their own length; one burst has no gap. */
+static struct tape voice_then_bursts(int voice_ms, int pause_ms, int first_ms, int burst_ms, int bursts) {
+    struct tape t = tape_new();
+    tape_quiet(&t, 500);
+    t.answered_ms = 200;
+    tape_voice(&t, voice_ms, 140, -20);
+    tape_quiet(&t, pause_ms);
+    for (int i = 0; i < bursts; i++) {
+        tape_tone(&t, 450, i ? burst_ms : first_ms, -18);
+        tape_quiet(&t, i + 1 < bursts ? burst_ms : 6000);
+    }
+    tape_noise(&t, -55);
+    return t;
+}
+
+static int early_beeps(const struct heard *h) {
+    int n = 0;
+    for (int i = 0; i < h->count; i++)
+        n += h->events[i].kind == OH_EVENT_TONE && h->events[i].tone == OH_TONE_BEEP && h->events[i].flags & OH_FLAG_PROVISIONAL;
+    return n;
+}
+
+#define AFTER (ARMED | OH_DETECT_TONES | OH_DETECT_ANSWER)
+
+/* S01: a machine beeps with what its maker had. */
+static void a_beep_of_the_plans_pitch_after_a_greeting_is_told_soon_and_is_no_ringing(void) {
+    static const int lengths[] = {150, 250, 350, 400, 500, 700, 1000};
+    for (int i = 0; i < 7; i++) {
+        struct tape t = voice_then_bursts(4000, 600, lengths[i], 0, 1);
+        struct heard *h = hear(&t, "cn", AFTER);
+        CHECK_EQ(heard_count(h, OH_EVENT_TONE, OH_TONE_BEEP), 1);
+        CHECK_EQ(early_beeps(h), 0);
+        const oh_event *e = heard_at(h, OH_EVENT_TONE, OH_TONE_BEEP, 0);
+        CHECK_NEAR((double)e->at_sample / 8, 500 + 4000 + 600 + lengths[i] + 50, 40);
+        CHECK_EQ(heard_count(h, OH_EVENT_TONE, OH_TONE_RINGBACK), 0);
+        free(t.audio);
+    }
+}
+
+/* S02: a person who hangs up leaves a busy tone behind, whose first burst may be cut, and stays a person. */
+static void a_busy_tone_after_a_word_is_no_beep(void) {
+    for (int first_ms = 110; first_ms <= 350; first_ms += 80) {
+        struct tape t = voice_then_bursts(800, 1500, first_ms, 350, 8);
+        struct heard *h = hear(&t, "cn", AFTER);
+        CHECK_EQ(heard_count(h, OH_EVENT_TONE, OH_TONE_BEEP), 0);
+        CHECK_EQ(early_beeps(h), 1);
+        CHECK_EQ(heard_count(h, OH_EVENT_TONE, OH_TONE_BUSY), 1);
+        for (int i = 0; i < h->count; i++)
+            CHECK(h->events[i].kind != OH_EVENT_ANSWER || h->events[i].detail != OH_ANSWER_MACHINE);
+        free(t.audio);
+    }
+}
+
+static void a_lone_burst_after_a_word_is_an_early_opinion_and_then_a_beep(void) {
+    struct tape t = voice_then_bursts(800, 1500, 350, 0, 1);
+    struct heard *h = hear(&t, "cn", AFTER);
+    CHECK_EQ(early_beeps(h), 1);
+    CHECK_EQ(heard_count(h, OH_EVENT_TONE, OH_TONE_BEEP), 1);
+    const oh_event *e = heard_at(h, OH_EVENT_TONE, OH_TONE_BEEP, 0);
+    CHECK_NEAR((double)e->at_sample / 8, 500 + 800 + 1500 + 350 + 785, 40); /* congestion would have begun again after 700 */
+    CHECK_NEAR(e->value, 350, 12);
+    free(t.audio);
+}
+
 int main(void) {
     TEST(beeps_from_350_to_2200_hz_are_told_soon_after_their_end);
     TEST(a_beep_of_two_sines_and_a_double_beep);
@@ -177,5 +241,8 @@ int main(void) {
     TEST(gliding_and_swaying_tones_do_not_beep);
     TEST(ringing_ends_with_the_answer_and_hides_no_beep);
     TEST(a_voice_in_the_place_of_ringing_ends_it);
+    TEST(a_beep_of_the_plans_pitch_after_a_greeting_is_told_soon_and_is_no_ringing);
+    TEST(a_busy_tone_after_a_word_is_no_beep);
+    TEST(a_lone_burst_after_a_word_is_an_early_opinion_and_then_a_beep);
     return 0;
 }
