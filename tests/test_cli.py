@@ -438,6 +438,12 @@ def test_version_and_help(offhook: Command) -> None:
     assert "demo" in offhook("--help").out
 
 
+def test_a_command_loads_what_it_needs_and_no_more() -> None:
+    """So that one in a shell loop answers at once: the commands are known without the packages behind them."""
+    code = "import sys, offhook.cli.app; print(*sorted({'numpy', 'pydantic', 'soundfile', 'sqlalchemy'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == ""
+
+
 def test_truth_agrees_with_what_a_careful_person_would_say() -> None:
     assert agrees("person", "", Disposition.PERSON) is True
     assert agrees("person", "", Disposition.MACHINE) is False

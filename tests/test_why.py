@@ -18,9 +18,10 @@ from test_replay_calls import dial
 
 from offhook.amd.data import load
 from offhook.calls.evidence import packed, unpacked
-from offhook.calls.labels import NewLabel, Truth, export, labels_of
+from offhook.calls.labels import NewLabel, export, labels_of
 from offhook.calls.picture import spectrogram
 from offhook.calls.recordings import Recordings, RecordingSettings
+from offhook.calls.truth import Truth
 from offhook.calls.why import explain, is_call, text
 from offhook.config import Settings
 from offhook.desk import open_desk

@@ -6,7 +6,6 @@ import csv
 import datetime as dt
 import hashlib
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from pydantic import Field
 from sqlalchemy import Connection, insert, select
 
 from offhook.calls.recordings import RATE, Kept, RecordingError, Recordings, read
+from offhook.calls.truth import Truth
 from offhook.errors import OffhookError
 from offhook.said import Asked, Told
 from offhook.store import Store
@@ -22,18 +22,6 @@ from offhook.store.models import CallRow, LabelRow
 
 LEAST_S = 0.5
 """Less audio after the answer teaches nothing."""
-
-
-class Truth(StrEnum):
-    """Who or what it was."""
-
-    PERSON = "person"
-    MACHINE = "machine"
-    IVR = "ivr"
-    ANNOUNCEMENT = "announcement"
-    FAX = "fax"
-    MUSIC = "music"
-    NOISE = "noise"
 
 
 MANIFEST = {Truth.PERSON: "human", Truth.FAX: "tones"}

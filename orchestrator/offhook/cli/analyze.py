@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 
 from offhook.cli.arguments import JsonOption
@@ -84,7 +84,7 @@ def hear(analyzer: CallAnalyzer, samples: Any, answered_ms: float | None) -> lis
         events += analyzer.push(samples[answer:])
     events += analyzer.flush()
     if answered_ms is not None and answer < samples.size:
-        silence = np.zeros(RATE // 50, np.int16)
+        silence = array("h", bytes(2 * RATE // 50))
         left = round(AFTER_S * 50)
         while left and not any(event.name == "answer" for event in events):
             events += [event for event in analyzer.push(silence) if event.name == "answer"]

@@ -29,11 +29,9 @@ import typer
 from rich.console import Console
 
 from offhook.cli.arguments import JsonOption
-from offhook.cli.live import line, live_view, outcome_table
 from offhook.cli.logs import logging_as
 from offhook.cli.output import CommandError, Exit, print_rows, remark, tell, want_json
 from offhook.cli.signals import orderly_end
-from offhook.cli.truth import agrees
 
 if TYPE_CHECKING:
     from offhook.config import Settings
@@ -245,6 +243,8 @@ async def _play(job: Job) -> dict[str, Any]:
 
 async def _steer(job: Job, node: Node, ask: Ask) -> dict[str, Any]:
     """Create, fill, start, watch, stop, and ask for the books."""
+    from offhook.cli.live import live_view
+
     watch = Watch()
     node.subscribe(lambda event: _on_event(watch, node, event))
     spec = {
@@ -344,6 +344,8 @@ async def _asking(settings: Settings, folder: Path, node: Node) -> AsyncIterator
 
 
 def _on_event(watch: Watch, node: Node, event: NodeEvent) -> None:
+    from offhook.cli.truth import agrees
+
     if event.type == "call_started":
         if watch.seconds_to_peak is None and node.pool.in_use == node.driver.channels:
             watch.seconds_to_peak = node.clock.monotonic() - watch.started
@@ -377,6 +379,8 @@ async def _until(node: Node, seconds: float) -> None:
 @contextlib.asynccontextmanager
 async def _progress(node: Node, *, wanted: bool) -> AsyncIterator[None]:
     """A line on stderr every two seconds of the node's time (twenty in virtual time)."""
+    from offhook.cli.live import line
+
     if not wanted:
         yield
         return
@@ -419,6 +423,8 @@ def _percentile_us(histogram: tuple[int, ...], share: float) -> float:
 
 
 def _print(result: dict[str, Any]) -> None:
+    from offhook.cli.live import outcome_table
+
     outcomes: Counter[str] = Counter(result["outcomes"])
     if sys.stdout.isatty():
         Console(highlight=False).print(outcome_table(outcomes))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from offhook.calls.labels import NewLabel, Truth
+from offhook.calls.truth import Truth
 from offhook.cli.arguments import ConfigOption, JsonOption, load_settings
 from offhook.cli.output import print_rows, tell, want_json
 
@@ -26,6 +26,7 @@ def add(
 ) -> None:
     """Say what a call really was; the newest label of a call counts."""
     want_json(as_json)
+    from offhook.calls.labels import NewLabel
     from offhook.calls.why import find_call
     from offhook.desk import open_desk
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from shlex import quote
+from typing import TYPE_CHECKING
 
 from offhook.cli.output import CommandError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 RATE = 8000
 HEADERLESS = {".alaw": "alaw", ".al": "alaw", ".ulaw": "ulaw", ".ul": "ulaw", ".mulaw": "ulaw", ".raw": ""}
@@ -32,6 +35,8 @@ def read_recording(path: Path, law: str) -> NDArray[np.int16]:
     """
     if path.is_dir():
         raise CommandError(f"{path}: is a folder; name its files")
+    if path.exists() and not path.is_file():
+        raise CommandError(f"{path}: is a pipe or a device; write it to a file first")
     if not path.is_file():
         raise CommandError(f"{path}: no such file")
     try:
@@ -46,6 +51,8 @@ def read_recording(path: Path, law: str) -> NDArray[np.int16]:
 
 
 def _octets(path: Path, law: str) -> NDArray[np.int16]:
+    import numpy as np
+
     from offhook_core import Law, timeslots
 
     if path.stat().st_size > LONGEST_S * RATE:
@@ -64,9 +71,9 @@ def _sound_file(path: Path) -> NDArray[np.int16]:
         with soundfile.SoundFile(path) as file:
             rate, channels, frames = int(file.samplerate), int(file.channels), int(file.frames)
             if channels != 1:
-                raise CommandError(f"{path}: {channels} channels; split it, one call a file: sox {path.name} left.wav remix 1")
+                raise CommandError(f"{path}: {channels} channels; split it, one call a file: sox {quote(path.name)} left.wav remix 1")
             if rate != RATE:
-                raise CommandError(f"{path}: {rate} Hz, and a line has {RATE}; convert it: sox {path.name} -r {RATE} out.wav")
+                raise CommandError(f"{path}: {rate} Hz, and a line has {RATE}; convert it: sox {quote(path.name)} -r {RATE} out.wav")
             if frames > LONGEST_S * RATE:
                 raise CommandError(f"{path}: {frames / RATE / 3600:.1f} h long; at most {LONGEST_S // 3600} h: cut it")
             samples: NDArray[np.int16] = file.read(frames, dtype="int16")

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from offhook.cli.arguments import ConfigOption, load_settings
-from offhook.cli.live import live_view
 from offhook.cli.logs import logging_as
 from offhook.cli.signals import orderly_end, tell_systemd
 
@@ -33,6 +32,7 @@ def run(
 
 async def serve(settings: Settings, show: bool) -> None:
     """Run a node until it is stopped."""
+    from offhook.cli.live import live_view
     from offhook.control.server import open_control, serving
     from offhook.metrics import serving_metrics
     from offhook.node import Node
