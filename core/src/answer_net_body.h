@@ -1,48 +1,14 @@
-/* Text of the answer analysis' vector half; each answer_net_<isa>.c sets OH_VEC (floats in a vector) and OH_ANSWER_KERNELS (the name). */
-#include <string.h>
-
+/* Text of the answer analysis' vector half; each answer_net_<isa>.c sets OH_VEC
+ * (floats in a vector) and OH_ANSWER_KERNELS (the name). */
 #include "answer_net.h"
-
-typedef float vf __attribute__((vector_size(OH_VEC * 4)));
-typedef int32_t vi __attribute__((vector_size(OH_VEC * 4)));
-
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE vf load(const float *from) {
-    vf v;
-    memcpy(&v, from, sizeof v);
-    return v;
-}
-
-INLINE void store(float *to, vf v) {
-    memcpy(to, &v, sizeof v);
-}
-
-INLINE vf all(float x) {
-    return x - (vf){0};
-}
-
-INLINE vi all_int(int32_t x) {
-    return x - (vi){0};
-}
-
-INLINE vf pick(vi mask, vf a, vf b) {
-    return (vf)(((vi)a & mask) | ((vi)b & ~mask));
-}
-
-INLINE vf smaller(vf a, vf b) {
-    return pick(a < b, a, b);
-}
-
-INLINE vf larger(vf a, vf b) {
-    return pick(a > b, a, b);
-}
+#include "vec.h"
 
 INLINE vf clip(vf x, float least, float most) {
     return smaller(larger(x, all(least)), all(most));
 }
 
-/* lg2 x for x > 0, to 1e-6: exponent, and a polynomial around 1.5 for the mantissa. */
+/* lg2 x for x > 0, to 1e-6: exponent, and a polynomial around 1.5 for the
+ * mantissa. */
 INLINE vf lg2(vf x) {
     vi bits = (vi)x;
     vf e = __builtin_convertvector((bits >> 23) - all_int(127), vf);
@@ -63,7 +29,8 @@ INLINE vf bels(vf power) {
     return lg2(larger(power, all(1e-9f))) * all(0.30103f);
 }
 
-/* e^x for x from -25 to 25: 2 to the power of a whole number by the exponent's bits, of the rest by its series. */
+/* e^x for x from -25 to 25: 2 to the power of a whole number by the exponent's
+ * bits, of the rest by its series. */
 INLINE vf power_of_e(vf x) {
     vf y = clip(x, -25.0f, 25.0f) * all(1.44269504f);
     vf whole = (y + all(12582912.0f)) - all(12582912.0f);
@@ -97,7 +64,7 @@ INLINE void powers(const struct oh_spectrum *two, struct oh_answer_front *out, i
 
 /* Pitch: the cosine that fits the fine structure of the lg spectrum best. */
 INLINE void pitch(const struct oh_spectrum *two, struct oh_answer_front *out, int lane) {
-    enum { SPAN = 4, FIRST = OH_PITCH_LOW - SPAN, ALL = OH_PITCH_BINS + 2 * SPAN };
+    enum { SPAN = 4, FIRST = OH_PITCH_LOW - SPAN, ALL = OH_PITCH_BINS + 2 * SPAN, TOGETHER = 7 };
     vf fine[ALL], flat[OH_PITCH_BINS];
     for (int k = 0; k < ALL; k++)
         fine[k] = lg2(load(two[0].p[FIRST + k] + lane) + load(two[1].p[FIRST + k] + lane) + all(1e-9f));
@@ -117,21 +84,22 @@ INLINE void pitch(const struct oh_spectrum *two, struct oh_answer_front *out, in
         power += flat[k] * flat[k];
     }
     vf best = all(-1e9f), octave = all(0);
-    for (int i = 0; i < OH_PITCHES; i += 4) {
-        vf fit[4] = {all(0), all(0), all(0), all(0)};
+    for (int i = 0; i < OH_PITCHES; i += TOGETHER) {
+        vf fit[TOGETHER];
+#pragma GCC unroll 7
+        for (int j = 0; j < TOGETHER; j++)
+            fit[j] = all(0);
         for (int k = 0; k < OH_PITCH_BINS; k++)
-            for (int j = 0; j < 4; j++)
+#pragma GCC unroll 7
+            for (int j = 0; j < TOGETHER; j++)
                 fit[j] += flat[k] * all(oh_answer_tables.wave[i + j][k]);
-        for (int j = 0; j < 4; j++) {
-            vi more = fit[j] > best;
-            best = pick(more, fit[j], best);
-            octave = pick(more, all(oh_answer_tables.octave[i + j]), octave);
+#pragma GCC unroll 7
+        for (int j = 0; j < TOGETHER; j++) {
+            octave = pick(more(fit[j], best), all(oh_answer_tables.octave[i + j]), octave);
+            best = larger(fit[j], best);
         }
     }
-    vf length = all(1.0f);
-    for (int i = 0; i < OH_VEC; i++)
-        length[i] = __builtin_sqrtf(power[i]);
-    store(out->voiced + lane, best / length);
+    store(out->voiced + lane, best / root(power));
     store(out->pitch + lane, octave);
 }
 
@@ -157,10 +125,9 @@ static void follow(const struct oh_answer_front *f, const float *speech, const f
         vf loud = load(x[OH_AT_LOUD] + lane);
         vf level = clip(load(f->level + lane) - load(speech + lane), -4.0f, 1.0f);
         store(x[OH_AT_LEVEL] + lane, level * loud - all(3.0f) * (all(1.0f) - loud));
-        vi moves;
-        memcpy(&moves, mask + lane, sizeof moves);
+        vm moves = above(all_int(0), load_int(mask + lane));
         for (int i = 0; i < 5; i++) {
-            vf now = load(x[meant[i]] + lane);
+            vf now = load(x[meant[i]] + lane) + all(1e-20f); /* a mean of nothing must not leave a float's normal range: see OH_TALL */
             float *slow = x[OH_AT_MEANS + 2 * i + 1] + lane, *quick = x[OH_AT_MEANS + 2 * i] + lane;
             store(quick, pick(moves, load(quick) + all(0.15f) * (now - load(quick)), load(quick)));
             store(slow, pick(moves, load(slow) + all(0.03f) * (now - load(slow)), load(slow)));
@@ -168,7 +135,8 @@ static void follow(const struct oh_answer_front *f, const float *speech, const f
     }
 }
 
-/* The log odds of a person, made honest: straight lines between the knots of the calibration, and between its times. */
+/* The log odds of a person, made honest: straight lines between the knots of
+ * the calibration, and between its times. */
 INLINE vf calibrated(const struct oh_answer_model *m, vf z, vf seconds) {
     static const float knot[OH_ANSWER_KNOTS] = {-6, -3, -1.5f, 0, 1.5f, 3, 6}, time[OH_ANSWER_TIMES] = {1, 1.5f, 2.5f, 4};
     vf part[OH_ANSWER_KNOTS - 1], before = all(0), y = all(0);
@@ -203,11 +171,17 @@ static void judge(const struct oh_answer_model *m, const float (*x)[OH_LANES], f
                 store(dense[u + j] + lane, larger(sum[j], all(0)));
         }
         vf odds[OH_ANSWER_SORTS], total = all(0);
+#pragma GCC unroll 5
+        for (int c = 0; c < OH_ANSWER_SORTS; c++)
+            odds[c] = all(m->b2[c]);
+        for (int u = 0; u < OH_ANSWER_DENSE; u++) {
+            vf in = load(dense[u] + lane);
+#pragma GCC unroll 5
+            for (int c = 0; c < OH_ANSWER_SORTS; c++)
+                odds[c] += in * all(m->w2[u][c]);
+        }
         for (int c = 0; c < OH_ANSWER_SORTS; c++) {
-            vf sum = all(m->b2[c]);
-            for (int u = 0; u < OH_ANSWER_DENSE; u++)
-                sum += load(dense[u] + lane) * all(m->w2[u][c]);
-            odds[c] = power_of_e(sum);
+            odds[c] = power_of_e(odds[c]);
             total += odds[c];
         }
         vf others = total - odds[OH_SORT_PERSON];

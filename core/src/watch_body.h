@@ -1,10 +1,8 @@
-/* Text of the watch, for each instruction set; follows kernels_body.h. Constants and reasons stand in speech.c, music.c and line.c. */
+/* Text of the watch, for each instruction set; follows kernels_body.h.
+ * Constants and reasons stand in speech.c, music.c and line.c. */
 #include "watch.h"
 
 #if OH_VEC == 16 && defined(__x86_64__)
-INLINE vm above(vi a, vi b) {
-    return _mm512_cmpgt_epi32_mask((__m512i)a, (__m512i)b);
-}
 INLINE vm equal(vi a, vi b) {
     return _mm512_cmpeq_epi32_mask((__m512i)a, (__m512i)b);
 }
@@ -22,9 +20,6 @@ INLINE uint32_t bits_of(vm a, int lane) {
     return a;
 }
 #else
-INLINE vm above(vi a, vi b) {
-    return a > b;
-}
 INLINE vm equal(vi a, vi b) {
     return a == b;
 }
@@ -51,14 +46,6 @@ INLINE uint32_t bits_of(vm a, int lane) {
 }
 #endif
 
-INLINE vf least_of(vf a, vf b) {
-    return pick(more(b, a), a, b);
-}
-
-INLINE vf most_of(vf a, vf b) {
-    return pick(more(a, b), a, b);
-}
-
 INLINE vi least_int(vi a, vi b) {
     return pick_int(above(b, a), a, b);
 }
@@ -82,21 +69,8 @@ INLINE vm beside(vi x) {
     return both(above(all_int(2), x), above(x, all_int(-2)));
 }
 
-INLINE vf root(vf x) {
-#if OH_VEC == 16 && defined(__x86_64__)
-    return (vf)_mm512_sqrt_ps((__m512)x);
-#elif OH_VEC == 8 && defined(__x86_64__)
-    return (vf)_mm256_sqrt_ps((__m256)x);
-#elif defined(__x86_64__)
-    return (vf)_mm_sqrt_ps((__m128)x);
-#else
-    for (int i = 0; i < OH_VEC; i++)
-        x[i] = __builtin_sqrtf(x[i]);
-    return x;
-#endif
-}
-
-/* Frequency and width of the strongest peak, as oh_hop_hz() and oh_hop_width() of single lanes in track.c tell them. */
+/* Frequency and width of the strongest peak, as oh_hop_hz() and oh_hop_width()
+ * of single lanes in track.c tell them. */
 INLINE void watch_peak(const struct oh_spectrum *s, struct oh_watch *w, int lane) {
     float near[7][OH_VEC]; /* powers three bins below to three bins above */
     for (int i = 0; i < OH_VEC; i++) {
@@ -130,7 +104,7 @@ INLINE void watch_peak(const struct oh_spectrum *s, struct oh_watch *w, int lane
 
 INLINE void watch_speech(struct oh_watch *w, int lane, vi t, vf total, vf one, vf two, vm live, struct oh_seen *seen) {
 #define AT(field) (w->speech.field + lane)
-    vf power = most_of(total, all(1e-8f));
+    vf power = larger(total, all(1e-8f));
     vi warm = load_int(AT(warm));
     vm cold = above(all_int(4), warm);
     change_int(AT(warm), both(live, cold), warm + 1);
@@ -139,23 +113,23 @@ INLINE void watch_speech(struct oh_watch *w, int lane, vi t, vf total, vf one, v
     vf floor = load(AT(floor)), least = load(AT(least)), fast = load(AT(fast));
     vi from = load_int(AT(silence_from)), tick = load_int(AT(tick));
     vm first = no(more(floor, all(0)));
-    vf start = least_of(power, all(1e-4f));
+    vf start = smaller(power, all(1e-4f));
     floor = pick(first, start, floor);
     fast = pick(first, start, fast);
     from = pick_int(first, t, from);
-    least = pick(equal(tick, all_int(0)), power, least_of(least, power));
+    least = pick(equal(tick, all_int(0)), power, smaller(least, power));
     tick += 1;
     vm full = equal(tick, all_int(64));
     tick = pick_int(full, all_int(0), tick);
-    floor = pick(full, least_of(least, fast) * 1.4f, floor);
+    floor = pick(full, smaller(least, fast) * 1.4f, floor);
     fast = pick(full, least, fast);
-    floor = least_of(floor, power * 1.4f);
+    floor = smaller(floor, power * 1.4f);
     change(AT(floor), live, floor);
     change(AT(least), live, least);
     change(AT(fast), live, fast);
     change_int(AT(tick), live, tick);
 
-    vm active = more(power, most_of(floor * 6.3f, all(6e-6f)));
+    vm active = more(power, larger(floor * 6.3f, all(6e-6f)));
     vm tone = either(more(one, power * 0.88f), more(one + two, power * 0.93f));
     vm sound = either(active, both(tone, more(power, all(1e-5f))));
     from = pick_int(sound, t, from);
@@ -179,7 +153,7 @@ INLINE void watch_speech(struct oh_watch *w, int lane, vi t, vf total, vf one, v
     change_int(AT(last), talk, t);
     vf level = pick(begin, all(0), load(AT(level)));
     vf n = pick(begin, all(0), load(AT(level_n)));
-    vf more_n = least_of(n + 1.0f, all(1000.0f));
+    vf more_n = smaller(n + 1.0f, all(1000.0f));
     change(AT(level), on, pick(talk, level + (power - level) / more_n, level));
     change(AT(level_n), on, pick(talk, more_n, n));
 
@@ -230,8 +204,8 @@ INLINE void watch_line(struct oh_watch *w, int lane, vi t, vf total, vf dc, vf l
     vf least = pick(first, hum, load(AT(hum))), quiet = pick(first, total, load(AT(quiet)));
     change_int(AT(hops), live, hops + 1);
     change(AT(dc), live, load(AT(dc)) + dc);
-    change(AT(hum), live, least_of(least, most_of(hum - dc * 0.25f, all(0)))); /* a voice leaves gaps, hum does not */
-    change(AT(quiet), live, least_of(quiet, total));
+    change(AT(hum), live, smaller(least, larger(hum - dc * 0.25f, all(0)))); /* a voice leaves gaps, hum does not */
+    change(AT(quiet), live, smaller(quiet, total));
     seen->line |= bits_of(both(live, above(hops, all_int(98))), lane);
 #undef AT
 }
@@ -255,7 +229,8 @@ void OH_WATCH(const struct oh_spectrum *s, struct oh_watch *w, struct oh_seen *s
         vf row = load(s->band[OH_BAND_ROW] + lane), column = load(s->band[OH_BAND_COL] + lane);
         vm twist = either(more(row, column * 9.0f), more(column, row * 9.0f));
         vm key = both(more(row + column, total * 0.6f), no(either(more(all(4e-5f), row + column), twist))); /* see dtmf.c */
-        /* bins 42 to 63; V.21 and TTY spread their power over 15 bins at most, of which a peak of three has a seventh */
+        /* bins 42 to 63; V.21 and TTY spread their power over 15 bins at most, of
+     * which a peak of three has a seventh */
         vm data = both(both(above(k1, all_int(41)), above(all_int(64), k1)), both(more(total, all(1e-5f)), more(one, total * 0.13f)));
         seen->held |= bits_of(held, lane);
         seen->tonal |= bits_of(both(live, tonal), lane);

@@ -4,6 +4,7 @@
 #include "offhook.h"
 
 #include <errno.h>
+#include <fenv.h>
 #include <poll.h>
 
 #define FRAME OH_FRAME_SAMPLES
@@ -301,6 +302,26 @@ static void an_order_takes_effect_at_the_next_tick(void) {
     oh_core_free(core);
 }
 
+static void a_line_that_falls_silent_never_leaves_the_normal_range_of_a_float(void) {
+    oh_config config = sound_config(16);
+    oh_core *core = oh_core_new(&config);
+    uint8_t rx[16 * FRAME];
+    for (int channel = 0; channel < 16; channel++) {
+        oh_core_reset(core, channel, NULL, OH_PROFILE_ALL);
+        oh_core_answered(core, channel);
+    }
+    feenableexcept(FE_UNDERFLOW); /* where the processor can: what leaves it ends the program */
+    for (int tick = 0; tick < 1400; tick++) {
+        bool voice = tick < 150 && tick % 30 < 15;
+        for (int i = 0; i < 16 * FRAME; i++) {
+            rx[i] = voice ? (uint8_t)((tick * FRAME + i % FRAME) % 66 < 9 ? 0xb5 : 0x95) : 0xd5;
+        }
+        oh_core_tick(core, rx, NULL, NULL, 0);
+    }
+    fedisableexcept(FE_UNDERFLOW);
+    oh_core_free(core);
+}
+
 int main(void) {
     TEST(new_refuses_an_unsound_configuration);
     TEST(orders_check_channel_detectors_prompt_and_gain);
@@ -313,5 +334,6 @@ int main(void) {
     TEST(a_full_ring_counts_overruns_and_keeps_the_oldest);
     TEST(statistics_count_ticks_lost_blocks_and_time);
     TEST(an_order_takes_effect_at_the_next_tick);
+    TEST(a_line_that_falls_silent_never_leaves_the_normal_range_of_a_float);
     return 0;
 }
