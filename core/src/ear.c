@@ -512,6 +512,7 @@ void oh_ear_frame(struct oh_ear *ear, const void *rx, const uint8_t *valid, stru
                     __builtin_prefetch(ahead[done++], 0, 2);
                 struct oh_hop h = {.spec = &ear->spectra[hop], .watch = &group->watch, .lane = i, .t = (uint32_t)group->watch.t[i]};
                 h.held = seen.held >> i & 1;
+                h.tonal = seen.tonal >> i & 1;
                 h.total = ear->spectra[hop].total[i];
                 struct oh_ear_call call = {.lane = &lane[i], .hop = &h, .sink = sink};
                 call.ring = (struct oh_ring){all, ear->law, i, (int)(ear->frames % OH_RING_FRAMES) * OH_FRAME_SAMPLES + (hop + 1) * OH_HOP};

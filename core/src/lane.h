@@ -20,6 +20,7 @@ struct oh_hop {
     int lane;
     uint32_t t; /* sample count at the end of its window */
     bool held;  /* the window holds lost, concealed or stale samples: keep time, decide nothing */
+    bool tonal; /* one or two peaks hold most of the power */
     float total;
 };
 

@@ -28,17 +28,16 @@ float oh_hop_power(const struct oh_hop *h, int first, int last) {
 }
 
 float oh_hop_hz(const struct oh_hop *h, int k) {
+    static const float side[2] = {1, -1}; /* no branch: which way a peak leans nobody can foretell */
     /* the middle of a sum of three may lie beside the peak */
-    if (oh_hop_p(h, k - 1) > oh_hop_p(h, k))
-        k--;
-    else if (oh_hop_p(h, k + 1) > oh_hop_p(h, k))
-        k++;
+    int down = oh_hop_p(h, k - 1) > oh_hop_p(h, k), up = oh_hop_p(h, k + 1) > oh_hop_p(h, k);
+    k += (up & ~down) - down;
     float here = oh_hop_p(h, k), below = oh_hop_p(h, k - 1), above = oh_hop_p(h, k + 1);
     if (!(here > 0))
         return 0;
-    float r = oh_sqrtf((below > above ? below : above) / here);
+    float r = oh_sqrtf(oh_maxf(below, above) / here);
     float shift = (2 * r - 1) / (r + 1);
-    return ((float)k + (below > above ? -shift : shift)) * OH_BIN_HZ;
+    return ((float)k + shift * side[below > above]) * OH_BIN_HZ;
 }
 
 /* Variance of the power over the bins around the peak, in bins^2: 0.333 for one steady sine wherever it lies between bins, more when
@@ -75,9 +74,18 @@ static float filled(float amplitude) {
     return at[i] + (at[i + 1] - at[i]) * (x - (float)i);
 }
 
+/* Power in the watched bins. */
 static float ranges_power(const struct oh_hop *h, const struct oh_track *k) {
-    float sum = oh_hop_power(h, k->lo[0], k->hi[0]);
-    return k->hi[1] >= k->lo[1] ? sum + oh_hop_power(h, k->lo[1], k->hi[1]) : sum;
+    float sum = 0, second = 0;
+    for (int bin = k->lo[0]; bin <= k->hi[0]; bin++)
+        sum += oh_hop_p(h, bin);
+    for (int bin = k->lo[1]; bin <= k->hi[1]; bin++)
+        second += oh_hop_p(h, bin);
+    return sum + second;
+}
+
+static int16_t lowest(int bin) {
+    return (int16_t)(bin > OH_BIN_LOW ? bin : OH_BIN_LOW);
 }
 
 static void choose_ranges(struct oh_track *k, const struct oh_hop *h) {
@@ -89,14 +97,14 @@ static void choose_ranges(struct oh_track *k, const struct oh_hop *h) {
     k->k[0] = (int16_t)k1;
     k->k[1] = -1;
     if (!two) {
-        k->lo[0] = (int16_t)(k1 - 3);
+        k->lo[0] = lowest(k1 - 3);
         k->hi[0] = (int16_t)(k1 + 3);
         return;
     }
     int low = k1 < k2 ? k1 : k2, high = k1 < k2 ? k2 : k1;
     k->k[0] = (int16_t)low;
     k->k[1] = (int16_t)high;
-    k->lo[0] = (int16_t)(low - 2);
+    k->lo[0] = lowest(low - 2);
     if (high - low <= 5) {
         k->hi[0] = (int16_t)(high + 2);
     } else {
@@ -104,16 +112,6 @@ static void choose_ranges(struct oh_track *k, const struct oh_hop *h) {
         k->lo[1] = (int16_t)(high - 2);
         k->hi[1] = (int16_t)(high + 2);
     }
-}
-
-static bool tonal(const struct oh_hop *h) {
-    const struct oh_spectrum *s = h->spec;
-    if (!(h->total > 1.2e-5f)) /* -49 dBm0 */
-        return false;
-    float one = s->s1[h->lane], two = s->s2[h->lane];
-    if (one > 0.5f * h->total)
-        return true;
-    return two > 0.08f * one && one + two > 0.6f * h->total;
 }
 
 /* -- zoom ------------------------------------------------------------------------------------------------------------------- */
@@ -452,7 +450,7 @@ static int dip(struct oh_track *k, uint32_t t, float ratio) {
 static void forget_second(struct oh_track *k, bool upper) {
     k->k[0] = upper ? k->k[1] : k->k[0];
     k->k[1] = -1;
-    k->lo[0] = (int16_t)(k->k[0] - 3);
+    k->lo[0] = lowest(k->k[0] - 3);
     k->hi[0] = (int16_t)(k->k[0] + 3);
     k->lo[1] = 0;
     k->hi[1] = -1;
@@ -506,8 +504,7 @@ int oh_track_hop(struct oh_track *k, const struct oh_hop *h, const struct oh_rin
             k->seg.flags |= OH_SEG_FUZZY;
         return saw;
     }
-    bool is_tonal = tonal(h);
-    float hz = is_tonal ? h->watch->hz[h->lane] : 0;
+    float hz = h->tonal ? h->watch->hz[h->lane] : 0;
     bool louder = false;
     if (k->on) {
         float w = ranges_power(h, k);
@@ -516,7 +513,7 @@ int oh_track_hop(struct oh_track *k, const struct oh_hop *h, const struct oh_rin
         louder = k->hops >= 4 && h->total > 5 * k->level;
         if (k->hops >= 4)
             saw = dip(k, h->t, ratio);
-        if (louder && is_tonal) {
+        if (louder && h->tonal) {
             k->change = 0;
         } else if (there) {
             k->miss = 0;
@@ -527,7 +524,7 @@ int oh_track_hop(struct oh_track *k, const struct oh_hop *h, const struct oh_rin
             if (ratio > 0.5f || k->hops < 2)
                 follow(k, h, w, hz);
             /* a step in frequency inside the watched bins */
-            if (k->k[1] < 0 && k->f_n >= 4 && is_tonal && oh_absf(hz - k->f_sum[0] / k->f_n) > 14) {
+            if (k->k[1] < 0 && k->f_n >= 4 && h->tonal && oh_absf(hz - k->f_sum[0] / k->f_n) > 14) {
                 if (k->change == 0 || oh_absf(hz - k->change_hz) > 6) {
                     k->change = 1;
                     k->change_hz = hz;
@@ -554,14 +551,14 @@ int oh_track_hop(struct oh_track *k, const struct oh_hop *h, const struct oh_rin
         }
     }
     if (!k->on || k->miss || louder) {
-        k->tries = (uint8_t)(!is_tonal ? 0 : stays(k, hz) ? k->tries + 1 : 1);
+        k->tries = (uint8_t)(!h->tonal ? 0 : stays(k, hz) ? k->tries + 1 : 1);
         k->try_before = k->try_hz;
         k->try_hz = hz;
     } else {
         k->tries = 0;
     }
     /* A faint rest at the same pitch is its own modulation, or its echo: no new tone, and some patience. */
-    bool rest = k->on && k->miss && is_tonal && k->f_n > 0 && k->k[1] < 0 && oh_absf(hz - k->f_sum[0] / k->f_n) < 15;
+    bool rest = k->on && k->miss && h->tonal && k->f_n > 0 && k->k[1] < 0 && oh_absf(hz - k->f_sum[0] / k->f_n) < 15;
     if (rest && !louder)
         k->tries = 0;
     if (k->on && (k->miss >= (rest ? 7 : 4) || (k->miss >= 2 && k->tries >= 3) || (louder && k->tries >= 3))) {

@@ -225,7 +225,7 @@ void OH_WATCH(const struct oh_spectrum *s, struct oh_watch *w, struct oh_seen *s
 
         vm single = more(one, total * 0.5f);
         vm pair = both(more(two, one * 0.08f), more(one + two, total * 0.6f));
-        vm tonal = both(more(total, all(1.2e-5f)), either(single, pair)); /* see track.c */
+        vm tonal = both(more(total, all(1.2e-5f)), either(single, pair)); /* -49 dBm0 */
         vf row = load(s->band[OH_BAND_ROW] + lane), column = load(s->band[OH_BAND_COL] + lane);
         vm twist = either(more(row, column * 9.0f), more(column, row * 9.0f));
         vm key = both(more(row + column, total * 0.6f), no(either(more(all(4e-5f), row + column), twist))); /* see dtmf.c */
