@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from offhook.announce.store import RATE, AnnouncementError, AnnouncementStore, Samples
+from offhook.announce.store import RATE, AnnouncementError, AnnouncementStore
 from offhook.announce.unknown import LEAST_S, UnknownStore
 from offhook.calls.recordings import RecordingError, Recordings, digest
 from offhook.clock import Clock, in_thread
@@ -110,24 +110,22 @@ class LiveAnnouncements:
         if mailed is not None and mailed.recorder is not None and mail is not None:
             await mailed.recorder.keep(call.id, law, octets, (*mail, call.record(evidence=False).duration_ms), self._clock)
         if speech is not None:
-            clip = np.asarray(octets, np.int16) if law is Law.LINEAR else timeslots.decode(octets, law)
-            await self._learn(call, clip, speech)
+            piece = _spoken(octets, speech)
+            del taken, octets, marks  # hundreds of calls may end at once and wait for their turn here
+            if len(piece) >= LEAST_S * RATE:
+                await self._learn(call, piece)
 
-    async def _learn(self, call: Call, clip: Samples, speech: tuple[int, int, int]) -> None:
-        from_ms, to_ms, end_ms = speech
-        first = len(clip) - (end_ms - from_ms + AROUND_MS) * RATE // 1000
-        last = len(clip) - max(0, end_ms - to_ms - AROUND_MS) * RATE // 1000
-        piece = clip[max(0, first) : max(0, last)]
-        if len(piece) < LEAST_S * RATE:
-            return
+    async def _learn(self, call: Call, piece: NDArray[Any]) -> None:
         try:
             async with self._busy:
                 await in_thread(self._clock, self._add, piece, call.facts.cause, call.facts.answered)
         except AnnouncementError as error:
             log.error("announcements: %s", error)
 
-    def _add(self, piece: Samples, cause: int, answered: bool) -> None:
-        self.unknown.add(piece, self._clock.now(), cause, answered)
+    def _add(self, piece: NDArray[Any], cause: int, answered: bool) -> None:
+        law = self._engine.law
+        clip = np.asarray(piece, np.int16) if law is Law.LINEAR else timeslots.decode(piece, law)
+        self.unknown.add(clip, self._clock.now(), cause, answered)
 
     async def _taken(self, channel: int) -> tuple[NDArray[Any], Marks] | None:
         """What the core kept; the order that ended the call takes effect with the next tick."""
@@ -141,3 +139,11 @@ class LiveAnnouncements:
                 return octets, marks
             await asyncio.sleep(READ_AGAIN_S)
         return None
+
+
+def _spoken(audio: NDArray[Any], speech: tuple[int, int, int]) -> NDArray[Any]:
+    """The part of the newest *audio* in which somebody spoke, *from* and *to* by the clock of the call, which ended at *end*; all in ms."""
+    from_ms, to_ms, end_ms = speech
+    first = len(audio) - (end_ms - from_ms + AROUND_MS) * RATE // 1000
+    last = len(audio) - max(0, end_ms - to_ms - AROUND_MS) * RATE // 1000
+    return audio[max(0, first) : max(0, last)].copy()
