@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -74,10 +75,15 @@ def test_the_answer_is_where_it_was_said(offhook: Command, tmp_path: Path) -> No
     path = tmp_path / "silence.wav"
     soundfile.write(path, np.zeros(12 * RATE, np.int16), RATE)
     never = offhook("analyze", "--json", path).object["files"][0]["events"]
-    answered = offhook("analyze", "--json", "--answered-ms", 1000, path).object["files"][0]["events"]
+    answered = offhook("analyze", "--json", "--answered-ms", 3000, path).object["files"][0]["events"]
     assert not [event for event in never if event["name"] == "answer"]
     assert [event["t_ms"] for event in never if event["name"] == "silence"]
-    assert answered != never or not [event for event in answered if event["name"] == "answer"]
+    ((detail, t_ms),) = [(event["detail"], event["t_ms"]) for event in answered if event["name"] == "answer"]
+    assert detail == "silence"
+    assert 3000 < t_ms < 9000
+    late = offhook("analyze", "--json", "--answered-ms", 12_000, path)
+    assert late.object["files"][0]["events"] == never
+    assert "ends after 12000 ms, before --answered-ms 12000" in late.err
 
 
 def test_a_recording_that_ends_with_the_greeting_is_judged_in_the_silence_after_it(offhook: Command, tmp_path: Path) -> None:
@@ -100,7 +106,7 @@ def _bad_files(folder: Path) -> dict[Path, str]:
         "empty.wav": (b"", "empty"),
         "noise.wav": (bytes(range(256)) * 10, "not audio"),
         "short.wav": (whole[:20], "not audio"),
-        "cut.wav": (whole[:-1000], "cut short"),
+        "cut.wav": (whole[:-1000], "1000 octets more"),
         "header.wav": (whole[:44], "cut short"),
         "renamed.alaw": (whole, "WAV"),
         "empty.alaw": (b"", "empty"),
@@ -112,13 +118,17 @@ def _bad_files(folder: Path) -> dict[Path, str]:
     soundfile.write(folder / "fast.wav", busy(), 16_000)
     soundfile.write(folder / "two.wav", np.stack([busy(), busy()], axis=1), RATE)
     soundfile.write(folder / "none.wav", np.zeros(0, np.int16), RATE)
+    soundfile.write(folder / "music.wav", np.zeros((441, 2), np.int16), 44_100)
     (folder / "folder.wav").mkdir()
+    os.mkfifo(folder / "pipe.wav")
     flac = folder / "cut.flac"
     soundfile.write(flac, busy(), RATE)
     flac.write_bytes(flac.read_bytes()[:-200])
     return found | {
         folder / "fast.wav": "16000 Hz",
-        folder / "two.wav": "2 channels",
+        folder / "two.wav": "sox two.wav left.wav remix 1",
+        folder / "music.wav": "sox music.wav -r 8000 left.wav remix 1",
+        folder / "pipe.wav": "is a pipe",
         folder / "none.wav": "no audio",
         folder / "folder.wav": "folder",
         folder / "missing.wav": "no such file",

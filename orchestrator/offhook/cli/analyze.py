@@ -60,6 +60,10 @@ def analyze(
                 continue
             events = hear(analyzer, samples, answered_ms)
             seconds = samples.size / RATE
+            if answered_ms is not None and answered_ms >= seconds * 1000:
+                remark(
+                    f"offhook: {path}: ends after {seconds * 1000:.0f} ms, before --answered-ms {answered_ms:.0f}: heard as never answered"
+                )
             if as_json:
                 told.append({"file": str(path), "plan": plan, "seconds": round(seconds, 3), "events": [as_dict(event) for event in events]})
             else:

@@ -71,7 +71,10 @@ def _sound_file(path: Path) -> NDArray[np.int16]:
         with soundfile.SoundFile(path) as file:
             rate, channels, frames = int(file.samplerate), int(file.channels), int(file.frames)
             if channels != 1:
-                raise CommandError(f"{path}: {channels} channels; split it, one call a file: sox {quote(path.name)} left.wav remix 1")
+                convert = "" if rate == RATE else f"-r {RATE} "
+                raise CommandError(
+                    f"{path}: {channels} channels; split it, one call a file: sox {quote(path.name)} {convert}left.wav remix 1"
+                )
             if rate != RATE:
                 raise CommandError(f"{path}: {rate} Hz, and a line has {RATE}; convert it: sox {quote(path.name)} -r {RATE} out.wav")
             if frames > LONGEST_S * RATE:
@@ -81,8 +84,10 @@ def _sound_file(path: Path) -> NDArray[np.int16]:
         raise CommandError(
             f"{path}: not audio that can be read ({_plain(str(wrong), path)}); use WAV, FLAC, or .alaw and .ulaw octets"
         ) from None
-    lacking = max(frames - samples.size, _lacking_octets(path))
-    if lacking > 0:
+    lacking = (
+        f"{frames - samples.size} samples" if frames > samples.size else f"{octets} octets" if (octets := _lacking_octets(path)) else ""
+    )
+    if lacking:
         raise CommandError(f"{path}: cut short, the header promises {lacking} more than there is; copy or convert it again")
     if samples.size == 0:
         raise CommandError(f"{path}: holds no audio; record it again")
