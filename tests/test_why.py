@@ -19,7 +19,7 @@ from test_replay_calls import dial
 from offhook.amd.data import load
 from offhook.calls.evidence import packed, unpacked
 from offhook.calls.labels import NewLabel, export, labels_of
-from offhook.calls.picture import spectrogram
+from offhook.calls.picture import spectrogram, title
 from offhook.calls.recordings import Recordings, RecordingSettings
 from offhook.calls.truth import Truth
 from offhook.calls.why import explain, is_call, text
@@ -137,15 +137,15 @@ def test_replay_shows_each_setting_of_a_sweep(place: tuple[Path, Path, list[Call
     _, config, calls = place
     person = one(calls, "person")
     told = offhook(
-        "replay", person.id, "-c", config, "--json", "--set", "answer.core_probability=1", "--sweep", "answer.person_max_ms=300,1900"
+        "replay", person.id, "-c", config, "--json", "--set", "answer.preset=rules", "--sweep", "answer.core.greeting_ms=100,1900"
     ).object
     runs = told["replayed"][0]["runs"]
     assert [run["disposition"] for run in runs] == ["machine", "person"]
     assert [run["settings"] for run in runs] == [
-        ["answer.core_probability=1", "answer.person_max_ms=300"],
-        ["answer.core_probability=1", "answer.person_max_ms=1900"],
+        ["answer.preset=rules", "answer.core.greeting_ms=100"],
+        ["answer.preset=rules", "answer.core.greeting_ms=1900"],
     ]
-    assert runs[0]["digest"] == runs[1]["digest"]  # the core's own events do not depend on them
+    assert runs[0]["digest"] != runs[1]["digest"]  # the core decides
     as_it_was = offhook("replay", person.id, "-c", config)
     assert "the same" in as_it_was.out
 
@@ -164,14 +164,14 @@ def test_replay_takes_folders_and_plain_recordings(place: tuple[Path, Path, list
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["--set", "answer.person_max_ms=5"], 2, "person_max_ms"),
+        (["--set", "answer.rings_on_ms=5"], 2, "rings_on_ms"),
         (["--set", "answer.nonsense=5"], 2, "nonsense"),
         (["--set", "answer.preset=fastest"], 2, "preset"),
         (["--set", "answer.core.cost_nobody=5"], 2, "cost_nobody"),
         (["--set", "plan=atlantis"], 2, "atlantis"),
         (["--set", "library=/nowhere"], 2, "no such folder"),
         (["--sweep", "plan"], 2, "not key=a,b,c"),
-        (["--sweep", "answer.person_max_ms=" + ",".join(map(str, range(300, 600)))], 2, "too many"),
+        (["--sweep", "answer.rings_on_ms=" + ",".join(map(str, range(300, 600)))], 2, "too many"),
     ],
 )
 def test_wrong_settings_of_a_replay_are_named(
@@ -202,6 +202,9 @@ def test_the_picture_of_a_call_is_a_png(place: tuple[Path, Path, list[CallRecord
     image = imread(out)
     assert image.shape[0] > 500
     assert float(image.std()) > 0.05  # something was drawn
+    words = title(one(calls, "machine"))
+    assert words.startswith("machine ") and "plan=cn" in words and one(calls, "machine").id in words
+    assert one(calls, "machine").number.removeprefix("+") not in words, "it may be shown to others"
     failed = offhook("why", one(calls, "machine").id, "-c", config, "--png", tmp_path / "no" / "where.png")
     assert failed.code == 1
     assert "where.png" in failed.err

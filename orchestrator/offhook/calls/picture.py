@@ -5,6 +5,7 @@ Needs matplotlib (``pip install 'offhook[plots]'``).
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def draw(path: Path, kept: Kept, heard: Heard, record: CallRecord) -> None:
         pane.set_xlim(0, end_s)
         if kept.answered_frame is not None:
             pane.axvline(kept.answered_frame * 0.02, color="black", linewidth=0.8, linestyle="--")
-    figure.suptitle(_title(record), fontsize=11, x=0.01, ha="left")
+    figure.suptitle(title(record), fontsize=9, x=0.01, ha="left")
     panes[3].set_xlabel(f"s since the line was seized{f' + {first_s:.1f}' if first_s else ''}; dashed: the answer")
     try:
         figure.savefig(path)
@@ -63,10 +64,13 @@ def draw(path: Path, kept: Kept, heard: Heard, record: CallRecord) -> None:
         raise PictureError(f"{path}: cannot be written: {error}") from None
 
 
-def _title(record: CallRecord) -> str:
+def title(record: CallRecord) -> str:
+    """The result, which call it was (without its number, so that the picture may be shown), and the settings that were in force."""
     sure = "" if record.probability is None else f" {record.probability:.0%}"
     cause = "" if record.cause is None else f", cause {record.cause} by {record.ended_by}"
-    return f"{record.disposition}{sure}   rule {record.rule}{cause}\n{record.id}"
+    call = "   ".join(part for part in (record.id, record.campaign, f"{record.started:%Y-%m-%d %H:%M:%S} UTC") if part)
+    settings = " ".join(fact.detail for fact in record.evidence if fact.kind == "setting")
+    return "\n".join((f"{record.disposition}{sure}   rule {record.rule}{cause}", call, *textwrap.wrap(settings, 150)))
 
 
 def _wave(pane: Any, samples: NDArray[np.int16]) -> None:
@@ -74,8 +78,9 @@ def _wave(pane: Any, samples: NDArray[np.int16]) -> None:
     whole = samples[: samples.size // 80 * 80].reshape(-1, 80) / 32768
     t = (np.arange(len(whole)) + 0.5) * 0.01
     pane.fill_between(t, whole.min(axis=1), whole.max(axis=1), color="#3a7ab5", linewidth=0)
-    pane.set_ylabel("level")
-    pane.set_ylim(-1, 1)
+    top = max(0.05, 1.1 * float(np.abs(whole).max(initial=0.0)))
+    pane.set_ylabel("of full scale")
+    pane.set_ylim(-top, top)
 
 
 def spectrogram(samples: NDArray[np.int16]) -> NDArray[np.float64]:
@@ -148,11 +153,11 @@ def _bar(pane: Any, lane: str, from_s: float, seconds: float) -> None:
 
 def _mark(pane: Any, lane: str, at_s: float, text: str, last: dict[str, float]) -> None:
     row = _LANES.index(lane)
-    pane.plot([at_s], [row], marker="|", markersize=9, color=_COLOURS[lane])
+    pane.plot([at_s], [row], marker="|", markersize=6, color=_COLOURS[lane])
     if text:
         below = at_s - last.get(lane, -9.0) < 1.2  # two close ones: the second is written a bit lower
         at_end = at_s > 0.9 * pane.get_xlim()[1]
-        place = {"xytext": (-2 if at_end else 2, -6 if below else 3), "ha": "right" if at_end else "left"}
+        place = {"xytext": (-2 if at_end else 2, -9 if below else 3.5), "ha": "right" if at_end else "left"}
         pane.annotate(text, (at_s, row), textcoords="offset points", fontsize=7, color=_COLOURS[lane], **place)
         last[lane] = -9.0 if below else at_s
 
