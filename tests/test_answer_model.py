@@ -332,3 +332,27 @@ def test_texts_exist_in_every_language_for_every_class() -> None:
     lines = list(synth.lines(2, np.random.default_rng(0)))
     voices = {line.voice for line in lines if line.label == "human"}
     assert voices == {line.voice for line in lines if line.label != "human"}
+
+
+def test_a_voice_that_talks_on_right_after_its_verdict_is_a_machine_and_who_answers_our_own_words_is_not() -> None:
+    def said(gap_ms: int) -> list[str]:
+        gap = np.zeros(gap_ms * 8, np.int16)
+        x = np.concatenate([gap[:2400], clip("person-zh-wei-nihao"), gap, clip("machine-fr-leave"), np.zeros(20000, np.int16)])
+        return [verdict for _, verdict, _ in verdicts(x + np.random.default_rng(3).integers(-9, 10, len(x), np.int16))]
+
+    assert said(400) == ["person", "machine"]
+    assert said(900) == ["person"]
+
+
+@pytest.mark.parametrize("name", ["person-en-hello-low", "person-zh-wei-nawei", "person-en-hello"])
+def test_s02_a_person_who_answers_in_the_midst_of_an_announcement_is_not_lost_to_a_syllable(name: str) -> None:
+    """Too short a sound to be a person was, with a voice before it, taken for a machine after 160 ms."""
+    x = np.concatenate([clip("announcement-en-vacant")[:16000], np.zeros(2240, np.int16), clip(name), np.zeros(20000, np.int16)])
+    (heard,) = hear([x + np.random.default_rng(3).integers(-9, 10, len(x), np.int16)], answered_ms=2000)
+    (verdict,) = [event for event in heard.events if event.kind == EventKind.ANSWER]
+    assert verdict.detail == "person"
+    assert verdict.t_ms > 2000 + 280 + len(clip(name)) / 8  # not before the word is over
+    assert verdict.p_person == pytest.approx(verdict.p, abs=0.006)
+    spoke, quiet = verdict.cadence_ms
+    assert verdict.t_ms - verdict.onset_ms == pytest.approx(spoke + quiet, abs=20)
+    assert [heard.frames[i] for i, event in enumerate(heard.events) if event is verdict] == [int(verdict.t_ms) // 20 - 1]

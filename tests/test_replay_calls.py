@@ -93,9 +93,12 @@ def test_other_settings_show_what_would_change(calls: tuple[Path, list[CallRecor
     folder, records = calls
     person = next(record for record in records if record.disposition == "person")
     kept = read(folder / "data" / "recordings" / f"{person.id}.wav")
-    impatient = replay(kept, given_of(kept, person_max_ms=300, core_probability=1.0))
+    impatient = replay(kept, given_of(kept, preset="rules", core={"greeting_ms": 100}))
     assert impatient.record.disposition == "machine"
     assert impatient.record.rule != person.rule
+    assert impatient.record.verdict_ms is not None
+    assert person.verdict_ms is not None
+    assert impatient.record.verdict_ms < person.verdict_ms
     other_plan = hear(kept, "us", None, given_of(kept).spec.answer)
     assert other_plan.digest != hear(kept, "cn", None, given_of(kept).spec.answer).digest
 

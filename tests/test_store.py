@@ -402,6 +402,42 @@ async def test_two_nodes_on_one_database_never_get_the_same_lead(tmp_path: Path,
 
 
 @in_loop
+async def test_a_campaign_stored_when_a_rule_decided_beside_the_core_is_read_as_before(tmp_path: Path, database_url: str) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(schema.__file__).with_name("migrations")))
+    old = CampaignSpec(name="old").model_dump(mode="json")
+    old["answer"] |= {
+        "person_max_ms": 1900,
+        "person_silence_ms": 600,
+        "silence_ms": 6000,
+        "analysis_max_ms": 7000,
+        "core_probability": 0.97,
+    }
+    with database(database_url).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0014")
+        columns = "name, spec, wanted, revision, created_ms, updated_ms, stage"
+        connection.execute(
+            text(f"INSERT INTO campaign ({columns}) VALUES ('old', :spec, 'idle', 1, 0, 0, 'draft')"), {"spec": json.dumps(old)}
+        )
+        connection.execute(
+            text("INSERT INTO strategy (kind, name, title, settings, version, changed_ms) VALUES ('connect', 'mine', '', :given, 1, 0)"),
+            {"given": json.dumps({"answer": {"silence_ms": 4000, "machine": "hangup"}})},
+        )
+    store = await open_store(tmp_path, database_url)
+    (stored,) = await store.campaigns()
+    assert stored.spec.answer.core == {"silence_ms": 6000}
+    await store.close()
+    with database(database_url).begin() as connection:
+        assert json.loads(str(connection.execute(text("SELECT CAST(settings AS TEXT) FROM strategy")).scalar())) == {
+            "answer": {"machine": "hangup"}
+        }
+
+
+@in_loop
 async def test_a_database_of_the_first_schema_is_brought_up_to_date_with_its_rows(tmp_path: Path, database_url: str) -> None:
     from alembic import command
     from alembic.config import Config

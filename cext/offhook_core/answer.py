@@ -99,11 +99,13 @@ class Heard:
         features: Shape (frames, :data:`FEATURES`).
         p: Probabilities, shape (frames, :data:`CLASSES`).
         events: Everything that was raised.
+        frames: Frame in which each was raised; what ended before may be told later.
     """
 
     features: NDArray[np.float32]
     p: NDArray[np.float32]
     events: list[Event]
+    frames: list[int]
 
 
 def hear(
@@ -171,6 +173,7 @@ def _hear(
         at_p = ffi.from_buffer("float[]", p)
         batch = ffi.new("oh_event[]", 4096)
         found: list[Event] = []
+        raised: list[int] = []
         start = answered_ms // 20
         for frame in range(frames):
             if frame == start:
@@ -182,9 +185,12 @@ def _hear(
                 lib.oh_core_answer_view(core, channel, at_p + at * CLASSES, at_features + at * FEATURES)
             while taken := lib.oh_core_poll(core, batch, 4096):
                 found += decode(bytes(ffi.buffer(batch, taken * ffi.sizeof("oh_event"))))
+                raised += [frame] * (len(found) - len(raised))
     finally:
         lib.oh_core_free(core)
-    by_channel: list[list[Event]] = [[] for _ in range(count)]
-    for event in found:
-        by_channel[event.channel].append(event)
-    return [Heard(features[i, : lengths[i]], p[i, : lengths[i]], by_channel[i]) for i in range(count)]
+    by_channel: list[tuple[list[Event], list[int]]] = [([], []) for _ in range(count)]
+    for event, frame in zip(found, raised, strict=True):
+        events, frames_of = by_channel[event.channel]
+        events.append(event)
+        frames_of.append(frame)
+    return [Heard(features[i, : lengths[i]], p[i, : lengths[i]], *by_channel[i]) for i in range(count)]

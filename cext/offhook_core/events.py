@@ -46,13 +46,14 @@ class Event:
         cleared: The condition named has ended.
         margin_db: Distance to the next best explanation; larger is surer.
         freq_hz: Measured frequencies, none to two.
-        cadence_ms: Measured on, off, on, off; as many as were measured.
+        cadence_ms: Measured on, off, on, off; as many as were measured. Of an answer: spoken from the first word to the last, quiet since.
         value: Prompt token, length in ms or number in the library, by kind.
         row: Row in the channel's tone plan, None when it came from no row.
         tone: Signal of a tone or its end, ``Tone.NONE`` else.
         sequence: Counts the channel's events modulo 65536; a gap shows an overrun.
         raised_ns: Monotonic clock of the tick that raised it, 0 from a core that is fed by hand.
-        score: Of an announcement: agreement with the recording, 10 when all is the same; 5.9 and more is told.
+        score: Of an announcement: agreement with the recording, 10 when all is the same; 5.9 and more is told. Of an answer: see
+            :attr:`p_person`.
         rival: Of an announcement: number in the library of the runner-up, None when there was none.
         rival_score: Agreement with the runner-up.
         place_ms: Of an announcement: how far into the recording it was when it was told.
@@ -90,6 +91,11 @@ class Event:
     def onset_ms(self) -> float:
         """When the sound began, in ms since the channel was reset."""
         return self.onset_sample / SAMPLES_PER_MS
+
+    @property
+    def p_person(self) -> float:
+        """Of an answer: the probability of a person when the verdict was given; costs decide by it."""
+        return self.score / 100 if self.kind == EventKind.ANSWER else 0.0
 
     @property
     def p(self) -> float:

@@ -192,8 +192,8 @@ typedef struct oh_event {
     int16_t level_cdbm0;    /* level of the signal while it is on */
     int16_t margin_cdb;     /* distance to the next best explanation; larger is surer */
     uint16_t freq_dhz[2];   /* measured frequencies in tenths of 1 Hz, 0 when none */
-    uint16_t cadence_ms[4]; /* measured on, off, on, off; 0 when none */
-    /* ANNOUNCEMENT alone, 0 for the others */
+    uint16_t cadence_ms[4]; /* measured on, off, on, off; 0 when none; ANSWER: spoken from the first word to the last, quiet since */
+    /* ANNOUNCEMENT alone, 0 for the others, but for the score of an ANSWER: the probability of a person, in 1/10000 */
     uint32_t rival; /* number of the runner-up, when rival_score is not 0 */
     uint16_t score; /* agreement with the recording, hundredths; 1000 = all the same, 590 and more is told in its first 2 s, 640 later */
     uint16_t rival_score; /* that of the runner-up; 0 = there was none */

@@ -66,6 +66,7 @@ struct oh_analysis {
     uint16_t loud;
     float greeting_level, greeting_floor, greeting_pitch; /* of the machine; pitch 0 = not known */
     float p[OH_ANSWER_COUNT];
+    float maybe; /* probability of a person that too short a sound was denied */
     struct oh_rules rules;
 };
 

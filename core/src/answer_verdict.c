@@ -20,6 +20,7 @@ enum {
     BEEP_AFTER = 10,     /* frames after the answer: an earlier tone is the end of the ring-back */
     LATE_BEEP = 400,     /* frames after the verdict "person" in which a beep changes it */
     LATE_TALK = 250,     /* the same for a voice that talks on */
+    TALK_SOON = 20,      /* and that began so soon: who speaks later has heard us, and answers */
     SCREEN_WAIT = 150,   /* quiet frames after a short prompt: somebody waits for us to speak */
     SCREEN_SPEECH = 450, /* longer prompts are greetings */
     PICK_UP_WAIT = 20,   /* quiet frames after the words of somebody who picks up */
@@ -63,7 +64,7 @@ void oh_answer_weigh(struct oh_analysis *s, const struct oh_heard *heard, const 
                      int i) {
     float *p = s->p;
     float factor = set->person_share / (1.0f - set->person_share);
-    if (heard->spoke == 2)
+    if (heard->spoke == 2 && !heard->music) /* the end of a ring-back tune says nothing */
         factor *= 0.25f; /* a voice that spoke before the answer goes on: no person. The figure is chosen, not learned. */
     if (heard->rang && s->answered_at - heard->rang_from > LONG_RING_MS * OH_MS)
         factor *= 0.7f; /* chosen likewise */
@@ -81,6 +82,7 @@ void oh_answer_weigh(struct oh_analysis *s, const struct oh_heard *heard, const 
     bool din = s->mean < s->din + ABOVE_DIN;
     bool click = s->active < least || 2 * s->voiced < least;
     bool tune = s->tones > 2 * s->active;
+    s->maybe = click ? p[OH_ANSWER_PERSON] : 0;
     if (click || tune || steady || dull || din) { /* nobody, whatever the network says */
         p[OH_ANSWER_UNKNOWN] += p[OH_ANSWER_PERSON];
         p[OH_ANSWER_PERSON] = 0;
@@ -115,11 +117,12 @@ static int cheaper(const float *p, const oh_answer_settings *set) {
 }
 
 /* The verdict that has become cheap enough to be given before its time, -1 for none. */
-static int wish(const float *p, const oh_answer_settings *set) {
+static int wish(const struct oh_analysis *s, const oh_answer_settings *set) {
+    const float *p = s->p;
     float wait = set->cost_second * AHEAD_S;
     if (set->cost_machine * (1.0f - p[OH_ANSWER_PERSON]) <= wait && p[OH_ANSWER_PERSON] > 0.5f)
         return OH_ANSWER_PERSON;
-    if (set->cost_person * p[OH_ANSWER_PERSON] <= wait && no_person(p) > 0.5f && p[OH_ANSWER_UNKNOWN] < 0.3f)
+    if (set->cost_person * (p[OH_ANSWER_PERSON] + s->maybe) <= wait && no_person(p) > 0.5f && p[OH_ANSWER_UNKNOWN] < 0.3f)
         return machine_kind(p);
     return -1;
 }
@@ -176,7 +179,7 @@ static int judge(struct oh_analysis *s, struct oh_heard *heard, const oh_answer_
     }
     if (set->method == OH_ANSWER_BY_RULES)
         return -1;
-    int now = wish(s->p, set);
+    int now = wish(s, set);
     if (open) {
         bool heard_enough = s->onset >= 0 && s->active >= OH_CLICK;
         int verdict = -1;
@@ -191,7 +194,7 @@ static int judge(struct oh_analysis *s, struct oh_heard *heard, const oh_answer_
         *p = verdict < 0 ? 0 : oh_answer_is_machine(verdict) ? no_person(s->p) : s->p[verdict];
         return verdict == OH_ANSWER_UNKNOWN && s->changes && !s->verdict ? -1 : verdict;
     }
-    bool talks_on = person && s->speaking && s->t - s->verdict_at < LATE_TALK;
+    bool talks_on = person && s->speaking && s->t - s->verdict_at < LATE_TALK && s->start < s->verdict_at + TALK_SOON;
     float dear = set->cost_machine * (1.0f - s->p[OH_ANSWER_PERSON]);
     bool repent = talks_on && set->cost_person * s->p[OH_ANSWER_PERSON] < CHANGE_SHARE * dear && no_person(s->p) > 0.5f;
     if (settled(s, repent ? machine_kind(s->p) : -1, CHANGE_STEADY)) {
@@ -220,6 +223,11 @@ static void say(struct oh_analysis *s, const struct oh_ear_call *call, int verdi
     e.confidence = (uint8_t)(oh_clipf(p, 0, 1) * 100.0f + 0.5f);
     e.margin_cdb = (int16_t)oh_cdb(oh_maxf(p, 1e-4f) / oh_maxf(1.0f - p, 1e-4f));
     e.level_cdbm0 = (int16_t)((s->onset >= 0 ? s->level : s->floor) * 1000.0f);
+    if (s->onset >= 0) {
+        e.cadence_ms[0] = (uint16_t)((s->last_active + 1 - s->onset) * OH_FRAME_MS);
+        e.cadence_ms[1] = (uint16_t)((s->t - s->last_active) * OH_FRAME_MS);
+    }
+    e.score = (uint16_t)(oh_clipf(s->p[OH_ANSWER_PERSON], 0, 1) * 10000.0f + 0.5f);
     oh_ear_raise(call, &e, s->answered_at + (s->onset > 0 ? (uint32_t)(s->onset - 1) * OH_FRAME_SAMPLES : 0));
 }
 

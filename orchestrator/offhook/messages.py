@@ -130,28 +130,23 @@ class RetryPlan(Asked):
 
 
 class AnswerHandling(Asked):
-    """What to do with who answers, and how long to listen before deciding."""
+    """What to do with who answers, and by which costs and limits the core decides who it is."""
 
     person: Literal["play", "hangup"] = Field("play", description="play the prompt, or hang up.")
     machine: Literal["message", "hangup"] = Field("message", description="leave the message after the beep (D26), or hang up (D28).")
-    silent: Literal["play", "hangup"] = Field("play", description="Answered and nothing heard: play the prompt, or hang up.")
+    silent: Literal["play", "hangup"] = Field("play", description="Answered and no voice heard: play the prompt, or hang up.")
     preset: Literal["balanced", "careful", "fast", "rules"] = Field(
-        "balanced", description="Costs by which the core's own analysis decides, see docs/answer.md."
+        "balanced", description="Costs and limits by which the core decides who answered, see docs/answer.md."
     )
     core: dict[str, float] = Field(
-        default_factory=dict, description="Settings of the core's analysis that differ from the preset: cost_person, wait_ms ..."
+        default_factory=dict, description="What differs from the preset: cost_person, wait_ms, silence_ms ..."
     )
-    person_max_ms: int = Field(1900, ge=300, le=10_000, description="Longest first utterance of a person, ms; longer is a machine.")
-    person_silence_ms: int = Field(600, ge=100, le=5_000, description="Silence after the utterance that makes it a person, ms.")
-    silence_ms: int = Field(4000, ge=500, le=20_000, description="Silence from the answer on that ends the analysis, ms.")
     rings_on_ms: int = Field(
         30_000,
         ge=1000,
         le=120_000,
         description="Longest ringing after the answer, as a company's exchange does, ms; then we hang up.",
     )
-    analysis_max_ms: int = Field(7000, ge=1000, le=30_000, description="The analysis ends with its best guess after so long, ms.")
-    core_probability: float = Field(0.97, ge=0, le=1, description="A verdict of the core's own analysis counts from this probability on.")
     beep_max_ms: int = Field(25_000, ge=1000, le=120_000, description="Longest wait for a machine's beep, ms.")
     greeting_end_ms: int = Field(
         2500, ge=500, le=10_000, description="Silence after a machine's greeting taken as its end when no beep comes, ms."

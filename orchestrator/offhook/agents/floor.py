@@ -283,6 +283,10 @@ class Floor:
         waiting = _Waiting(deadline, dialer, call, loop.call_at(deadline, self._expire, call))
         self._waiting.append(waiting)
 
+    def nobody(self, call: TalkCall) -> None:
+        """A machine was taken for a person, and waits no longer, see :class:`offhook.agents.talk.Agents`."""
+        self._leave_queue(call)
+
     def call_ended(self, call_id: str, call: TalkCall | None, dialer: Dialer) -> None:
         """The line of a call is free, or was never used (*call* None)."""
         if call is not None:

@@ -30,6 +30,9 @@ class Agents(Protocol):
     def person(self, call: TalkCall) -> None:
         """A person waits: :meth:`TalkCall.connect` or :meth:`TalkCall.abandon` follows, at once or later."""
 
+    def nobody(self, call: TalkCall) -> None:
+        """Who waits is no person after all, and waits no longer."""
+
 
 class TalkCall(Call):
     """See :class:`~offhook.calls.call.Call`; *agents* take the person, *sorry* is played when none came in time (None hangs up), *recorder*
@@ -189,6 +192,11 @@ class TalkCall(Call):
         self._hang_up(Ended.DONE)
 
     # -- where it differs -----------------------------------------------------------------------------------------------------------
+
+    def _act(self, found: Disposition, p: float, why: str, rings: bool = False) -> None:
+        if self.waits and found is not Disposition.PERSON:
+            self._agents.nobody(self)
+        super()._act(found, p, why, rings)
 
     def _person(self) -> None:
         self._queued_ms = self._ms()

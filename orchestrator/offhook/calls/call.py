@@ -14,7 +14,7 @@ import logging
 from collections.abc import Callable
 
 from offhook.announce.classes import class_of
-from offhook.calls.answer import BEEP_P, CORE_VERDICTS, AnswerAnalysis
+from offhook.calls.answer import AUTOMATIC, NO_VERDICT_P, RANG_ON_P, VERDICTS, is_beep, overdue_ms, reason
 from offhook.calls.disposition import Disposition, Ended, Facts
 from offhook.calls.evidence import TimeLine, in_force
 from offhook.calls.fusion import VACANT_CAUSES, VACANT_TONES, Result, fuse
@@ -33,10 +33,8 @@ log = logging.getLogger(__name__)
 
 SECOND_SIGN_S = 8.0
 """After one sign of a vacant number the line is kept so long for the other one (S05)."""
-LATE_BEEP_MS = 5000
-"""A beep so soon after a person's verdict tells that it was a short greeting of a machine."""
-KEY_ECHO_MS = 300
-"""A beep so soon after a key is the key itself."""
+FRESH_BEEP_MS = 100
+"""A beep so soon before a machine's verdict is the one that told it."""
 AFTER_BEEP_S = 0.3
 """From the beep's recognition to the message, unless its end is heard before."""
 AFTER_KEY_S = 0.5
@@ -49,6 +47,7 @@ MUSICAL = frozenset({"sit", "sit_us"})
 """Three rising notes are no sign while music plays."""
 _EARLY_END = frozenset({"busy", "congestion"})  # nothing better follows
 _FAR_END_GONE = frozenset({"busy", "congestion", "howler"})
+_OPEN = frozenset({CallPhase.ANSWERED, CallPhase.PLAYING, CallPhase.MESSAGE, CallPhase.QUEUED})  # a verdict can change what is done
 
 
 class Call:
@@ -102,8 +101,8 @@ class Call:
         self._on_phase = on_phase
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._timeline = TimeLine(lead.reminders)
-        self._analysis: AnswerAnalysis | None = None
         self._speech = Speech()
+        self._beep_ms = -1000  # of the last beep
         self._music = False
         self._token = 0
         self._playing: Prompt | None = None
@@ -300,39 +299,24 @@ class Call:
         return kind.disposition
 
     def _heard_answered(self, event: Sound, t_ms: int) -> None:
-        if event.kind == EventKind.ANSWER and event.detail in CORE_VERDICTS:
-            self.facts.core = CORE_VERDICTS[event.detail], event.confidence
         if event.kind == EventKind.TONE:
             self.facts.after.add(event.name)
             if event.name in _FAR_END_GONE:
                 self._hang_up(Ended.DONE)
                 return
+        beep = is_beep(event, self._speech, self._times["answered"], self._key_ms)
+        self._beep_ms = t_ms if beep else self._beep_ms
         if event.kind == EventKind.SPEECH:
             self._speech.began(round(event.onset_ms), answered=True)
             self._timers_off("greeting_end")
-            if self._analysis is not None:
-                self._analysis.speech(round(event.onset_ms))
         elif event.kind == EventKind.SPEECH_END:
             self._speech.ended(round(event.onset_ms) + event.value, answered=True)
-            if self._analysis is not None:
-                self._analysis.speech_end(round(event.onset_ms) + event.value)
-        if event.kind == EventKind.ANNOUNCEMENT and self.phase is CallPhase.ANSWERED and self._announcement(event) is not None:
-            self._hang_up(Ended.DONE)  # a false answer
-        elif self.phase is CallPhase.ANSWERED and self._analysis is not None:
-            self._analyse(self._analysis, event, t_ms)
+        if event.kind == EventKind.ANSWER:
+            self._judged(event)
+        elif self.phase is CallPhase.ANSWERED:
+            self._wait_for_verdict(event)
         elif self.phase is CallPhase.MESSAGE:
-            self._heard_machine(event)
-        elif self.phase is CallPhase.PLAYING and self._is_beep(event) and t_ms - self._times.get("verdict", 0) <= LATE_BEEP_MS:
-            self._note("verdict", Disposition.MACHINE, "beep after a short greeting", t_ms=t_ms)
-            self.facts.verdict, self.facts.verdict_p = Disposition.MACHINE, BEEP_P
-            self._stop_play()
-            self._timers_off("play")
-            self._machine(beep=True)
-
-    def _is_beep(self, event: Sound) -> bool:
-        if event.kind != EventKind.TONE or event.name not in ("beep", "record") or self._analysis is None:
-            return False
-        return self._analysis.is_beep(round(event.onset_ms), round(event.t_ms)) and event.onset_ms > self._key_ms + KEY_ECHO_MS
+            self._heard_machine(event, beep)
 
     # -- after the answer -----------------------------------------------------------------------------------------------------------
 
@@ -344,8 +328,7 @@ class Call:
         self._later("max_call", self.campaign.max_call_s, self._max_call)
         if self._line.audio:
             self._line.answered()
-            self._analysis = AnswerAnalysis(self.campaign.answer, t_ms, self._speech.on)
-            self._check_later()
+            self._later("overdue", overdue_ms(self.campaign.answer) / 1000, self._overdue)
         else:
             self._person()
 
@@ -353,42 +336,57 @@ class Call:
         self._note("did", "max_call", f"{self.campaign.max_call_s:g} s")
         self._hang_up(Ended.MAX_CALL)
 
-    def _analyse(self, analysis: AnswerAnalysis, event: Sound, t_ms: int) -> None:
-        if event.kind == EventKind.TONE:
-            analysis.tone(event.name, round(event.onset_ms), t_ms)
+    def _wait_for_verdict(self, event: Sound) -> None:
+        """A company's exchange may ring on after its answer; what is known as an announcement is a false answer."""
+        if event.kind == EventKind.ANNOUNCEMENT and self._announcement(event) is not None:
+            self._hang_up(Ended.DONE)
+        elif event.kind == EventKind.TONE and event.name == "ringback":
+            since_ms = self._ms() - round(event.onset_ms)
+            self._timers_off("overdue")
+            if "rings" not in self._timers:
+                self._later("rings", max(0, self.campaign.answer.rings_on_ms - since_ms) / 1000, self._rang_on)
         elif event.kind == EventKind.TONE_END and event.detail == "ringback":
-            analysis.ringing_ended(t_ms)
-        elif event.kind == EventKind.ANSWER:
-            analysis.core(event.detail, event.confidence, t_ms)
-        analysis.check(t_ms)
-        self._verdict(beep=self._is_beep(event))
+            self._timers_off("rings")
+            self._later("overdue", overdue_ms(self.campaign.answer) / 1000, self._overdue)
 
-    def _check_later(self) -> None:
-        assert self._analysis is not None
-        self._later("check", max(0.0, (self._analysis.next_check_ms() - self._ms()) / 1000), self._check)
+    def _rang_on(self) -> None:
+        if self._speech.on:
+            self._later("overdue", overdue_ms(self.campaign.answer) / 1000, self._overdue)
+        else:
+            self._act(Disposition.ANSWERED_SILENT, RANG_ON_P, f"rang on for {self.campaign.answer.rings_on_ms} ms", rings=True)
 
-    def _check(self) -> None:
-        if self._analysis is not None and self.phase is CallPhase.ANSWERED:
-            self._analysis.check(self._ms())
-            self._verdict(beep=False)
+    def _overdue(self) -> None:
+        self._act(Disposition.PERSON, NO_VERDICT_P, "no verdict in time")  # a person must not be lost (S02)
 
-    def _verdict(self, beep: bool) -> None:
-        assert self._analysis is not None
-        verdict = self._analysis.verdict
-        if verdict is None:
-            self._check_later()
+    def _judged(self, event: Sound) -> None:
+        """The core's verdict. The first is acted upon; a later one changes what is done, as long as nobody has pressed a key or talked.
+
+        While we play to a person, a voice may be the echo of our own: then only a beep or a fax changes anything.
+        """
+        found, before = VERDICTS[event.detail], self.facts.verdict
+        if found is before or self.phase not in _OPEN or self._digits or self.facts.talked:
             return
-        self._timers_off("check")
-        self.facts.verdict, self.facts.verdict_p = verdict.disposition, verdict.p
-        self._times["verdict"] = self._ms()
-        self._note("verdict", verdict.disposition, verdict.why, confidence=round(verdict.p * 100))
-        answer = self.campaign.answer
-        if verdict.disposition is Disposition.PERSON:
+        echo = self.phase is CallPhase.PLAYING and found is not Disposition.FAX and not self._beeped
+        if not echo and (before not in AUTOMATIC or found not in AUTOMATIC):
+            self._act(found, event.confidence, reason(event, self._beeped))
+
+    @property
+    def _beeped(self) -> bool:
+        return self._ms() - self._beep_ms <= FRESH_BEEP_MS
+
+    def _act(self, found: Disposition, p: float, why: str, rings: bool = False) -> None:
+        """Treat whoever answered as *found*. *rings*: it still rings, nobody is there to play to."""
+        before, self.facts.verdict, self.facts.verdict_p = self.facts.verdict, found, p
+        self._once("verdict", self._ms())
+        self._note("verdict", found, why, confidence=round(p * 100))
+        if before is Disposition.ANSWERED_SILENT and found is Disposition.PERSON:
+            return  # hears the prompt already, or waits for an agent
+        self._stop_play()
+        self._timers_off("overdue", "rings", "play", "keys", "greeting_end", "beep_max", "after_beep")
+        if found is Disposition.PERSON or (found is Disposition.ANSWERED_SILENT and self.campaign.answer.silent == "play" and not rings):
             self._person()
-        elif verdict.disposition is Disposition.MACHINE:
-            self._machine(beep)
-        elif verdict.disposition is Disposition.ANSWERED_SILENT and answer.silent == "play" and not verdict.rings:
-            self._person()
+        elif found is Disposition.MACHINE:
+            self._machine(self._beeped)
         else:
             self._hang_up(Ended.DONE)
 
@@ -414,8 +412,8 @@ class Call:
     def _greeting_may_have_ended(self) -> None:
         self._later("greeting_end", self.campaign.answer.greeting_end_ms / 1000, self._leave_message)
 
-    def _heard_machine(self, event: Sound) -> None:
-        if self._is_beep(event):  # also while the message plays: then we had spoken into the greeting, and begin again
+    def _heard_machine(self, event: Sound, beep: bool) -> None:
+        if beep:  # also while the message plays: then we had spoken into the greeting, and begin again
             self._stop_play()
             self._timers_off("greeting_end", "beep_max")
             self._later("after_beep", AFTER_BEEP_S, self._leave_message)
@@ -423,16 +421,6 @@ class Call:
             self._leave_message()
         elif event.kind == EventKind.SPEECH_END and self._playing is None and "after_beep" not in self._timers:
             self._greeting_may_have_ended()
-        elif event.kind == EventKind.ANSWER and event.detail == "person" and event.confidence >= self.campaign.answer.core_probability:
-            self._picked_up(event.confidence)
-
-    def _picked_up(self, p: float) -> None:
-        """Somebody took the call from the machine: our verdict is withdrawn."""
-        self._note("verdict", Disposition.PERSON, "somebody picked up while the machine spoke", confidence=round(p * 100))
-        self.facts.verdict, self.facts.verdict_p = Disposition.PERSON, p
-        self._stop_play()
-        self._timers_off("greeting_end", "beep_max", "after_beep")
-        self._person()
 
     def _leave_message(self) -> None:
         self._timers_off("greeting_end", "beep_max", "after_beep")

@@ -22,7 +22,7 @@ class Disposition(StrEnum):
     FAX = "fax"
     """A fax machine or modem answered (传真)."""
     ANSWERED_SILENT = "answered_silent"
-    """Answered, and nothing was heard (接通无声)."""
+    """Answered, and nothing was heard, or no voice (接通无声)."""
     ANSWERED = "answered"
     """Answered, and nothing more can be said: the line system has no audio, or the callee left before the verdict (已接通)."""
     NO_ANSWER = "no_answer"
@@ -107,7 +107,6 @@ class Facts:
     after: set[str] = field(default_factory=set)  # names of tones heard after the answer
     verdict: Disposition | None = None  # of the answer analysis
     verdict_p: float = 0.85  # how sure it is
-    core: tuple[Disposition, float] | None = None  # latest verdict of the core's model, which may not have decided
     talked: bool = False  # an agent was connected
     abandoned: bool = False  # a person waited for an agent, and none came in time
     ended: Ended = Ended.NO

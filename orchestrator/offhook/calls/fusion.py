@@ -240,7 +240,7 @@ AFTER: tuple[Sign, ...] = (
         lambda f: _prompt(f, D.FAILED),
     ),
 )
-"""Signs of a call that was answered. The answer analysis adds two of its own: its verdict and the opinion of the core's model."""
+"""Signs of a call that was answered. The answer analysis adds one of its own: its verdict."""
 
 START_BEFORE: Mapping[Disposition, int] = {
     D.FAILED: 0,
@@ -331,7 +331,7 @@ def fuse(f: Facts) -> Result:
         return Result(D.NOT_DIALLED, "driver_refused", 1.0, None, 0.0, (), "driver_refused")
     if f.abandoned:
         return Result(D.ABANDONED, "no_agent", 1.0, None, 0.0, (), "no_agent")
-    found = [row for row in (AFTER if f.answered else BEFORE) if row.holds(f)] + (_answer_signs(f) if f.answered else [])
+    found = [row for row in (AFTER if f.answered else BEFORE) if row.holds(f)] + (_answer_sign(f) if f.answered else [])
     score: dict[Disposition, float] = dict(START_AFTER if f.answered else START_BEFORE)
     if f.ended is Ended.CANCELLED and not f.answered:
         score[D.CANCELLED] = 0
@@ -363,25 +363,15 @@ def fuse(f: Facts) -> Result:
     return Result(disposition, _rule(signs), p, second, 10 ** (score[second] / 10) / total, signs, guard)
 
 
-def _answer_signs(f: Facts) -> list[Sign]:
-    """The answer analysis's own signs, whose weights are its probabilities."""
-    signs: list[Sign] = []
-    if f.verdict is not None and f.verdict in START_AFTER:
-        odds = {result: 10 ** (db / 10) for result, db in START_AFTER.items()}
-        alone = 10 * math.log10((sum(odds.values()) - odds[f.verdict]) / odds[f.verdict])
-        signs.append(_weighed("answer_" + f.verdict.value, "verdict of the answer analysis", f.verdict, f.verdict_p, 1.0, alone))
-    if f.core is not None and f.core[0] in START_AFTER and f.core != (f.verdict, f.verdict_p):
-        result, p = f.core
-        same = result is f.verdict  # both heard the same sound, so they are worth less than two
-        what = "the core's model says the same" if same else "the core's model, not sure enough to decide"
-        signs.append(_weighed("model_" + result.value, what, result, p, 0.5 if same else 1.0, 0.0))
-    return signs
-
-
-def _weighed(name: str, what: str, result: Disposition, p: float, worth: float, more: float) -> Sign:
-    p = min(max(p, 0.01), 0.999)
-    db = round(worth * 10 * math.log10(p / (1 - p)) + more)
-    return Sign(name, Source.ANSWER, f"{what}, probability {p:.2f}", {result: db}, lambda f: True)
+def _answer_sign(f: Facts) -> list[Sign]:
+    """The verdict of the answer analysis, with the weight that gives it, where it is alone, its own probability."""
+    if f.verdict is None:
+        return []
+    odds = {result: 10 ** (db / 10) for result, db in START_AFTER.items()}
+    p = min(max(f.verdict_p, 0.01), 0.999)
+    db = round(10 * math.log10(p / (1 - p) * (sum(odds.values()) - odds[f.verdict]) / odds[f.verdict]))
+    what = f"verdict of the answer analysis, probability {p:.2f}"
+    return [Sign(f"answer_{f.verdict}", Source.ANSWER, what, {f.verdict: db}, lambda f: True)]
 
 
 def _vacant_is_proved(f: Facts, found: list[Sign]) -> bool:
@@ -420,8 +410,6 @@ def markdown() -> str:
         lines += [f"| `{row.name}` | {row.source} | {row.what} | {_weights(row.says)} |" for row in rows]
         if rows is AFTER:
             lines.append("| `answer_*` | answer | verdict of the answer analysis | alone it has its own probability |")
-            lines.append("| `model_*` | answer | the core's model says something else | log odds of its probability |")
-            lines.append("| `model_*` | answer | the core's model says the same | half of that |")
         lines.append("")
     lines += ["### Guards", "", "| guard | |", "|---|---|", *(f"| `{name}` | {text} |" for name, text in GUARDS.items())]
     return "\n".join(lines) + "\n"

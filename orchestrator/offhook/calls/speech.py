@@ -28,6 +28,11 @@ class Speech:
     late: Span = field(default_factory=Span)
     _onset_ms: int = 0
 
+    @property
+    def since_ms(self) -> int | None:
+        """When the utterance that is on began; None while nobody speaks."""
+        return self._onset_ms if self.on else None
+
     def began(self, onset_ms: int, answered: bool) -> None:
         """An utterance began at *onset_ms*."""
         self.on = True

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, inspect, text
 from offhook.errors import StoreError
 from offhook.store.contact_models import Base
 
-HEAD = "0014"
+HEAD = "0015"
 """Newest migration. Known here so that Alembic is loaded only for a database that is older."""
 
 
