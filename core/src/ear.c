@@ -24,7 +24,8 @@ enum {
 
 struct group {
     struct oh_watch watch;
-    uint32_t busy, tracking; /* lanes on which a detector is in the middle of something */
+    uint32_t busy, tracking;                           /* lanes on which a detector is in the middle of something */
+    uint32_t trackers, dtmf, tty, speech, music, line; /* lanes on which these are armed */
 };
 
 /* Octets of a line of the cache; lines of a lane that every hop touches which follows a tone; groups that no longer fit the second cache. */
@@ -143,10 +144,17 @@ static void clear(void *rows, size_t bytes, int lane) {
         at[i + (size_t)lane] = 0;
 }
 
-/* The lane's detectors are to look at the next hop, whatever it holds. */
-static void rouse(struct oh_ear *ear, int channel) {
-    ear->watched[channel / OH_LANES].busy |= 1u << channel % OH_LANES;
-    ear->watched[channel / OH_LANES].tracking |= 1u << channel % OH_LANES;
+/* These are armed from now on; they are to look at the next hop, whatever it holds. */
+static void rouse(struct oh_ear *ear, int channel, uint32_t detectors) {
+    struct group *group = &ear->watched[channel / OH_LANES];
+    uint32_t bit = 1u << channel % OH_LANES;
+    const struct {
+        uint32_t *lanes, of;
+    } sets[] = {
+        {&group->trackers, TRACKERS},     {&group->dtmf, OH_DETECT_DTMF}, {&group->tty, OH_DETECT_TTY}, {&group->speech, OH_DETECT_SPEECH},
+        {&group->music, OH_DETECT_MUSIC}, {&group->line, OH_DETECT_LINE}, {&group->busy, ~0u},          {&group->tracking, ~0u}};
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
+        *sets[i].lanes = (*sets[i].lanes & ~bit) | (detectors & sets[i].of ? bit : 0);
 }
 
 void oh_ear_reset(struct oh_ear *ear, int channel, const oh_tone_plan *plan, uint32_t detectors) {
@@ -161,7 +169,7 @@ void oh_ear_reset(struct oh_ear *ear, int channel, const oh_tone_plan *plan, uin
     clear(&watch->speech, sizeof watch->speech, index);
     clear(&watch->music, sizeof watch->music, index);
     clear(&watch->line, sizeof watch->line, index);
-    rouse(ear, channel);
+    rouse(ear, channel, detectors);
     oh_answers_reset(&ear->answers, channel);
     if (ear->announcer)
         oh_announcer_reset(ear->announcer, channel);
@@ -172,7 +180,7 @@ void oh_ear_arm(struct oh_ear *ear, int channel, uint32_t detectors) {
     struct oh_lane *lane = &ear->lanes[channel];
     struct oh_watch *watch = &ear->watched[channel / OH_LANES].watch;
     int index = channel % OH_LANES;
-    rouse(ear, channel);
+    rouse(ear, channel, detectors);
     if (!lane->armed)
         forget_audio(ear, channel); /* a group without armed lanes is not fed */
     uint32_t fresh = detectors & ~lane->armed;
@@ -431,10 +439,11 @@ static void hear(struct oh_ear_call *call, struct group *group, const struct oh_
     group->watch.wake[h->lane] = (int32_t)next_look(lane, h->t);
 }
 
-/* Lanes of a group in which a detector has to look at this hop. */
-static uint32_t due(const struct group *group, const struct oh_seen *s) {
-    return group->busy | group->tracking | s->held | s->tonal | s->key | s->data | s->wake | s->speech | s->pause | s->silence | s->music |
-           s->one_way | s->line;
+/* Lanes of a group in which a detector that is armed has to look at this hop. */
+static uint32_t due(const struct group *g, const struct oh_seen *s) {
+    return g->busy | (g->trackers & (g->tracking | s->held | s->tonal | s->data | s->wake)) | (g->dtmf & (s->key | s->held)) |
+           (g->tty & s->data) | (g->speech & (s->speech | s->pause | s->silence)) | (g->music & s->music) |
+           (g->line & (s->one_way | s->line));
 }
 
 /* With thousands of channels nothing is in the cache any more: what the next group will read is brought nearer while this one is worked
@@ -460,11 +469,10 @@ void oh_ear_frame(struct oh_ear *ear, const void *rx, const uint8_t *valid, stru
         int lanes = ear->channels - first < OH_LANES ? ear->channels - first : OH_LANES;
         struct oh_lane *lane = &ear->lanes[first];
         struct group *group = &ear->watched[number];
-        uint32_t armed = 0, listening = 0;
+        uint32_t armed = 0;
         for (int i = 0; i < lanes; i++) {
             lane[i].now += OH_FRAME_SAMPLES;
             armed |= lane[i].armed;
-            listening |= (lane[i].armed ? 1u : 0) << i;
         }
         if (!armed) {
             for (int i = 0; i < lanes; i++)
@@ -505,8 +513,9 @@ void oh_ear_frame(struct oh_ear *ear, const void *rx, const uint8_t *valid, stru
         const uint8_t *all = frame_rows(ear, number, 0);
         for (int hop = 0; hop < 2; hop++) {
             struct oh_seen seen;
+            int newest = (int)(ear->frames % OH_RING_FRAMES) * OH_FRAME_SAMPLES + (hop + 1) * OH_HOP;
             ear->watch(&ear->spectra[hop], &group->watch, &seen);
-            for (uint32_t rest = listening & due(group, &seen); rest; rest &= rest - 1) {
+            for (uint32_t rest = due(group, &seen); rest; rest &= rest - 1) {
                 int i = __builtin_ctz(rest);
                 for (int a = 0; done < left && a < 8; a++)
                     __builtin_prefetch(ahead[done++], 0, 2);
@@ -515,7 +524,7 @@ void oh_ear_frame(struct oh_ear *ear, const void *rx, const uint8_t *valid, stru
                 h.tonal = seen.tonal >> i & 1;
                 h.total = ear->spectra[hop].total[i];
                 struct oh_ear_call call = {.lane = &lane[i], .hop = &h, .sink = sink};
-                call.ring = (struct oh_ring){all, ear->law, i, (int)(ear->frames % OH_RING_FRAMES) * OH_FRAME_SAMPLES + (hop + 1) * OH_HOP};
+                call.ring = (struct oh_ring){all, ear->law, i, newest};
                 hear(&call, group, &seen);
             }
         }

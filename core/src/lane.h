@@ -68,6 +68,7 @@ struct oh_track {
     uint8_t miss; /* hops in a row without it */
     uint8_t zoomed;
     uint8_t resumed;
+    bool stale;           /* there are newer figures than the segment's */
     uint8_t change;       /* hops in a row at another frequency */
     int16_t lo[2], hi[2]; /* its bins; second range empty (hi < lo) for one peak */
     int16_t k[2];

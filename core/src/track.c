@@ -211,6 +211,7 @@ static void zoom(struct oh_track *k, const struct oh_ring *ring, int samples) {
         }
     }
     k->zoomed = 1;
+    k->stale = true;
     k->seg.dhz[1] = 0;
     k->seg.am_dhz = 0;
     if (found == 0)
@@ -277,6 +278,7 @@ static void describe(struct oh_track *k) {
     k->seg.drift = (uint8_t)(k->f_n > 0 ? oh_minf(k->f_max - k->f_min, 255) : 0);
     k->seg.sway = (uint8_t)oh_minf(k->w_max / k->w_min * 10, 255);
     k->seg.width = (uint8_t)oh_minf(k->width / n * 100, 255);
+    k->stale = false;
 }
 
 float oh_track_hz(const struct oh_track *k) {
@@ -313,6 +315,7 @@ static uint32_t onset(const struct oh_track *k, const struct oh_hop *h, uint32_t
 
 static void begin(struct oh_track *k, const struct oh_hop *h) {
     k->on = 1;
+    k->stale = true;
     k->hops = 0;
     k->miss = 0;
     k->zoomed = 0;
@@ -358,6 +361,7 @@ static void count(struct oh_track *k) {
 
 static void follow(struct oh_track *k, const struct oh_hop *h, float w, float hz) {
     k->hops = (uint8_t)(k->hops < 255 ? k->hops + 1 : 255);
+    k->stale = true;
     if (k->hops < 2) {
         /* the window was still filling: only now is the level known, and with it the edge */
         uint32_t start = k->seg.start;
@@ -455,6 +459,7 @@ static void forget_second(struct oh_track *k, bool upper) {
     k->lo[1] = 0;
     k->hi[1] = -1;
     k->zoomed = 0;
+    k->stale = true;
     if (upper) {
         k->f_sum[0] = k->f_sum[1];
         k->f_min = 1e9f;
@@ -583,7 +588,7 @@ int oh_track_hop(struct oh_track *k, const struct oh_hop *h, const struct oh_rin
     }
     if (k->on) {
         k->seg.end = k->miss ? k->off_edge : h->t;
-        if (k->hops < 12 || k->hops % 8 == 0) /* the figures settle */
+        if (k->stale && (k->hops < 12 || k->hops % 8 == 0)) /* the figures settle */
             describe(k);
     }
     return saw;

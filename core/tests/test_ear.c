@@ -117,6 +117,30 @@ static void arming_in_mid_call_starts_from_quiet(void) {
     free(t.audio);
 }
 
+/* Silence, music's windows and the line's second come round whether or not their detectors are armed. */
+static void a_detector_that_is_armed_late_hears_beside_those_that_never_were(void) {
+    static const uint32_t of[] = {OH_DETECT_TONES, OH_DETECT_DTMF, OH_DETECT_SPEECH};
+    static struct heard h;
+    struct tape t = programme();
+    for (size_t n = 0; n < sizeof of / sizeof *of; n++) {
+        struct oh_ear *ear = oh_ear_new(1, OH_LAW_LINEAR, OH_LAYOUT_CHANNEL);
+        struct oh_sink sink = {heard_raise, &h};
+        h.count = 0;
+        oh_ear_reset(ear, 0, oh_plan_find("cn"), OH_DETECT_LINE);
+        for (int round = 0; round < 2; round++) {
+            if (round == 1)
+                oh_ear_arm(ear, 0, of[n]);
+            for (int f = 0; f < t.samples / OH_FRAME_SAMPLES; f++)
+                oh_ear_frame(ear, t.audio + f * OH_FRAME_SAMPLES, NULL, &sink);
+        }
+        CHECK_EQ(heard_count(&h, OH_EVENT_TONE, OH_TONE_BUSY), of[n] == OH_DETECT_TONES);
+        CHECK_EQ(heard_count(&h, OH_EVENT_TONE, OH_TONE_DTMF), of[n] == OH_DETECT_DTMF);
+        CHECK_EQ(heard_count(&h, OH_EVENT_SPEECH, -1) > 0, of[n] == OH_DETECT_SPEECH);
+        oh_ear_free(ear);
+    }
+    free(t.audio);
+}
+
 static void a_channel_without_a_plan_hears_all_but_its_tones(void) {
     struct tape t = programme();
     struct heard *h = hear(&t, "no such plan", OH_PROFILE_PRE_ANSWER);
@@ -160,6 +184,7 @@ int main(void) {
     TEST(wrong_shapes_are_refused);
     TEST(a_detector_that_is_not_armed_says_nothing);
     TEST(arming_in_mid_call_starts_from_quiet);
+    TEST(a_detector_that_is_armed_late_hears_beside_those_that_never_were);
     TEST(a_channel_without_a_plan_hears_all_but_its_tones);
     TEST(audio_that_is_never_good_makes_no_tone);
     TEST(a_run_of_lost_audio_is_told_with_its_length);
