@@ -17,6 +17,8 @@ enum {
     PICK_UP_LAST = 2000, /* frames after the answer */
     DIN_OVER = 100,      /* quiet frames: what comes after them is another sound */
     BURST = 8,           /* frames of a tone that are one of ringing, and no vowel */
+    LATE_VOICE = 100,    /* frames: who speaks after so long a silence is heard as if he had just answered */
+    FAINT_OVER = 35,     /* frames in which no voice stays so far below its own loudness */
 };
 
 #define LEVEL_MIN   (-5.2f) /* bels: quieter is no sound */
@@ -26,6 +28,8 @@ enum {
 #define CLEAR       0.55f /* a vowel: its pitch can be told */
 #define NEAR_FLOOR  0.5f  /* bels: a sound whose mean is no further above the floor, once the floor is known, was no voice but din */
 #define DIN_LEAST   (-9.0f)
+#define FAINT       1.0f /* bels below the voice: its own weak sounds for a moment, another sound for longer */
+#define OVER_BACK   0.4f /* bels that a voice stands out from the backdrop */
 
 /* -- making and freeing --------------------------------------------------------------------------------------------------- */
 
@@ -171,7 +175,7 @@ static void begin(struct oh_analysis *s, const struct oh_lane *lane) {
     memset(s, 0, sizeof *s);
     s->began = 1;
     s->onset = -1;
-    s->din = DIN_LEAST;
+    s->din = s->backdrop = DIN_LEAST;
     s->answered_at = (uint32_t)lane->now - OH_FRAME_SAMPLES;
     s->p[OH_ANSWER_UNKNOWN] = 1;
 }
@@ -204,6 +208,7 @@ static void hear_anew(struct oh_analysis *s, int lead) {
     s->pitch_n = s->pitch = s->pitch_var = s->pitch_end = 0;
     s->tone = s->change = s->change_sq = 0;
     s->loud = 0;
+    s->backdrop = DIN_LEAST;
 }
 
 /* After a machine's verdict each new utterance is heard anew: a person who picks up begins so. */
@@ -228,7 +233,31 @@ static bool answers_late(struct oh_analysis *s, struct oh_heard *heard, bool sou
         return false;
     s->verdict = 0;
     hear_anew(s, over ? 0 : PICK_UP_LEAD);
+    s->waits_from = s->from;
     return true;
+}
+
+/* What stays faint is not the voice that was heard: the utterance has ended where that was loud last, and what goes on is a backdrop.
+ * Returns whether the sound is the voice's. */
+static bool of_the_voice(struct oh_analysis *s, float level) {
+    if (s->onset < 0 || level > s->level - FAINT) {
+        s->strong_at = s->t;
+        return true;
+    }
+    if (!s->speaking) {
+        if (level > s->backdrop + OVER_BACK) {
+            s->strong_at = s->t;
+            return true;
+        }
+        s->backdrop = oh_maxf(s->backdrop, level);
+        return false;
+    }
+    if (s->t - s->strong_at < FAINT_OVER)
+        return true;
+    s->backdrop = oh_maxf(s->backdrop, level);
+    s->last_active = s->strong_at;
+    s->quiet = HANG;
+    return false;
 }
 
 /* An utterance goes on through pauses shorter than HANG frames. */
@@ -295,17 +324,22 @@ static void measure(struct oh_analysis *s, struct oh_heard *heard, const struct 
     bool tone = f->tone[i] > TONE_SHARE;
     bool loud = level > oh_maxf(s->floor + LEVEL_ABOVE, LEVEL_MIN);
     bool toll = tone && level > -5.0f;
-    s->tones = toll ? up(s->tones) : s->tones;
+    s->rung_on = toll && (s->rung_on || s->t == 1);
+    s->tones = toll && !s->rung_on ? up(s->tones) : s->tones;
     s->tolls = (uint8_t)(!toll ? 0 : s->tolls < BURST ? s->tolls + 1 : BURST);
     s->burst |= s->tolls == BURST;
     if (answers_late(s, heard, loud && !tone)) {
+        forget(g, i);
+    } else if (loud && !tone && s->onset < 0 && s->t - s->from > LATE_VOICE) {
+        hear_anew(s, PICK_UP_LEAD);
         forget(g, i);
     } else if (loud && !tone && !s->speaking && oh_answer_is_machine(s->verdict) && s->t < PICK_UP_LAST) {
         mind_pick_up(s);
         forget(g, i);
     }
-    follow_speech(s, loud && !tone, level);
+    follow_speech(s, loud && !tone && of_the_voice(s, level), level);
     heard->spoken = s->spoken;
+    heard->speaks_from = s->speaking ? s->answered_at + (uint32_t)s->start * OH_FRAME_SAMPLES : 0;
     if (s->speaking && s->now_active >= 2 * OH_CLICK) /* more than the edge of a burst */
         s->burst = 0;
     if (s->active && s->mean < s->floor + NEAR_FLOOR) /* went on until it was the floor */
@@ -313,6 +347,7 @@ static void measure(struct oh_analysis *s, struct oh_heard *heard, const struct 
     if (s->quiet >= DIN_OVER && s->floor < s->din - 1.0f) { /* it has ended */
         s->din = DIN_LEAST;
         hear_anew(s, 0);
+        s->waits_from = s->from;
         forget(g, i);
     }
     if (loud) {

@@ -21,6 +21,7 @@ struct oh_heard {
     uint8_t rings;         /* after the answer: OH_MAY_RING ... */
     uint8_t machine;       /* the newest verdict is one */
     uint16_t spoken;       /* frames of sound that is no tone, since the answer */
+    uint32_t speaks_from;  /* the utterance that is on began then; 0 = none */
     uint8_t confidence;    /* of the fax or modem tone */
     uint8_t cng, cng_over; /* how many there were; one has ended just now */
     uint32_t cng_end, cng_ms;
@@ -43,10 +44,13 @@ struct oh_analysis {
     uint8_t sure;        /* of the last verdict */
     uint8_t again;       /* hearing began anew after a machine's verdict: somebody may have picked up */
     uint8_t tolls;       /* frames of a tone in a row */
+    uint8_t rung_on;     /* nothing but a tone since the answer: the end of the ringing */
     uint8_t burst;       /* there were enough of them for one of ringing since hearing began */
     uint16_t verdict_at;
     uint16_t t;           /* since the answer */
     uint16_t from;        /* when hearing began, 0 but for a second time */
+    uint16_t waits_from;  /* nobody has spoken since; ringing does not count */
+    uint16_t strong_at;   /* last frame of this utterance that was about as loud as its voice */
     int16_t onset;        /* of the first utterance, -1 before it */
     uint16_t start;       /* of the utterance that is on, or was last */
     uint16_t last_active; /* last frame with sound of an utterance */
@@ -60,6 +64,7 @@ struct oh_analysis {
     float floor, least, before;
     float din;               /* level of what sounded without a pause, falling */
     float level;             /* of speech */
+    float backdrop;          /* of what sounds on when the voice has ended: other voices, music, a baby */
     float mean_n, mean, var; /* of the level of active frames */
     float pitch_n, pitch, pitch_var, pitch_end;
     float tone, change, change_sq; /* sums: share of tones in loud frames; change of the bands in active ones, and its square */

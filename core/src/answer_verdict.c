@@ -189,7 +189,7 @@ static int judge(struct oh_analysis *s, struct oh_heard *heard, const oh_answer_
             verdict = cheaper(s->p, set);
         else if (heard_enough && since >= FRAMES(set->total_ms) && s->t - s->onset >= MIN_HEARD)
             verdict = cheaper(s->p, set);
-        else if (s->onset < 0 && !s->verdict && since >= FRAMES(set->silence_ms) && heard->rings != OH_RINGS)
+        else if (s->onset < 0 && !s->verdict && s->t - s->waits_from >= FRAMES(set->silence_ms) && heard->rings != OH_RINGS)
             verdict = s->tones ? OH_ANSWER_UNKNOWN : OH_ANSWER_SILENCE;
         *p = verdict < 0 ? 0 : oh_answer_is_machine(verdict) ? no_person(s->p) : s->p[verdict];
         return verdict == OH_ANSWER_UNKNOWN && s->changes && !s->verdict ? -1 : verdict;

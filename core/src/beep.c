@@ -71,12 +71,19 @@ static bool near_key(const struct oh_seg *s) {
     return row && column;
 }
 
+/* A short sound in the range of voices, in the midst of a word: a vowel. */
+static bool vowel(const struct oh_lane *lane, const struct oh_seg *s, uint32_t length) {
+    uint32_t from = lane->heard.speaks_from, since = s->start - from;
+    return from && since > 80 * OH_MS && since < 1500 * OH_MS && length < 250 * OH_MS && s->dhz[0] < 5200;
+}
+
 static bool of_another_kind(const struct oh_lane *lane, const struct oh_seg *s, uint32_t length) {
     bool key = near_key(s) && length < 150 * OH_MS;
     bool cng = s->dhz[0] > 10580 && s->dhz[0] < 11420 && length > 385 * OH_MS && length < 600 * OH_MS;
     bool digit = lane->dtmf.key || (lane->dtmf.last_on && (int32_t)(s->end - lane->dtmf.last_on) < 100 * OH_MS);
     return key || cng || digit || lane->sit.said || lane->fax.said || lane->tty.on || lane->cadence.reported ||
-           (lane->answered && (int32_t)(s->start - lane->answered_at) < 0) || (!oh_after_voice(lane) && oh_cadence_knows(lane->plan, s));
+           (lane->answered && (int32_t)(s->start - lane->answered_at) < 0) || (!oh_after_voice(lane) && oh_cadence_knows(lane->plan, s)) ||
+           vowel(lane, s, length);
 }
 
 static void tell(const struct oh_ear_call *call, const struct oh_seg *seg, bool early) {

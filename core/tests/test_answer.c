@@ -140,6 +140,58 @@ static void who_speaks_after_ringing_that_goes_on_answers_then(void) {
     oh_core_free(core);
 }
 
+/* Facts of the call so far, see measure(): time, onset, since onset, this utterance, since the last sound ... */
+static void facts_at(int frames, float *x) {
+    oh_core *core = one_line(1, NULL);
+    float p[OH_ANSWER_COUNT], all[OH_ANSWER_FEATURES];
+    CHECK_EQ(oh_core_answered(core, 0), 0);
+    for (int f = 0; f < frames; f++)
+        CHECK(oh_core_tick(core, call + f * FRAME, NULL, NULL, 0) >= 0);
+    CHECK(oh_core_answer_view(core, 0, p, all) > 0);
+    memcpy(x, all + OH_AT_FACTS, 10 * sizeof *x);
+    oh_core_free(core);
+}
+
+/* S02: it says nothing of a person that he was silent for three seconds. */
+static void who_speaks_after_a_long_silence_is_heard_as_if_he_had_just_answered(void) {
+    float x[10];
+    hiss(call, 12 * RATE, 8);
+    voice(call, 3 * RATE, 3 * RATE + 600 * 8);
+    facts_at(160, x);
+    CHECK(fabsf(x[0] - 0.5f) < 0.06f && fabsf(x[1] - 0.3f) < 0.06f);
+    hiss(call, 12 * RATE, 8);
+    voice(call, 3 * RATE / 2, 3 * RATE / 2 + 600 * 8);
+    facts_at(85, x);
+    CHECK(fabsf(x[0] - 1.7f) < 0.06f && fabsf(x[1] - 1.5f) < 0.06f);
+}
+
+/* S02: a television, a baby or music in the room goes on when the person has said hello. */
+static void a_voice_ends_where_only_its_backdrop_goes_on(void) {
+    float x[10];
+    hiss(call, 12 * RATE, 8);
+    voice(call, 0, 12 * RATE);
+    for (int i = 0; i < 12 * RATE; i++)
+        call[i] = (int16_t)(call[i] / 6); /* 16 dB down */
+    voice(call, 4000, 4000 + 800 * 8);
+    facts_at((500 + 800 + 1200) / 20, x);
+    CHECK(x[3] < 0.01f);                /* no utterance is on */
+    CHECK(fabsf(x[4] - 1.2f) < 0.1f);   /* since the last sound of the voice */
+    CHECK(x[9] > 1.15f && x[9] < 1.4f); /* the backdrop before the voice was a beginning of it */
+    voice(call, 4000 + 2000 * 8, 4000 + 2600 * 8);
+    facts_at((500 + 2000 + 400) / 20, x);
+    CHECK(fabsf(x[3] - 0.4f) < 0.1f); /* he speaks again */
+}
+
+static void the_end_of_the_ringing_is_no_tone_of_the_call(void) {
+    hiss(call, 12 * RATE, 8);
+    ring(call, 0, 5600);
+    oh_core *core = one_line(1, NULL);
+    oh_event verdict;
+    CHECK_EQ(verdicts(core, 1, call, 300, 0, &verdict), 1);
+    CHECK_EQ(verdict.detail, OH_ANSWER_SILENCE); /* not "unknown", as after other tones */
+    oh_core_free(core);
+}
+
 static void probabilities_sum_to_one(void) {
     a_call(1500);
     oh_core *core = one_line(1, NULL);
@@ -383,6 +435,9 @@ int main(void) {
     TEST(nothing_is_said_before_the_answer);
     TEST(every_instruction_set_gives_the_same_bits);
     TEST(who_speaks_after_ringing_that_goes_on_answers_then);
+    TEST(who_speaks_after_a_long_silence_is_heard_as_if_he_had_just_answered);
+    TEST(a_voice_ends_where_only_its_backdrop_goes_on);
+    TEST(the_end_of_the_ringing_is_no_tone_of_the_call);
     TEST(probabilities_sum_to_one);
     TEST(a_verdict_comes_within_the_limit_after_the_greeting);
     TEST(a_voice_without_end_is_judged_at_the_total_limit);

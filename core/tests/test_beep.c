@@ -230,6 +230,22 @@ static void a_lone_burst_after_a_word_is_an_early_opinion_and_then_a_beep(void) 
     free(t.audio);
 }
 
+/* S02: as in "hello", where the o of a woman is 110 ms of 459 Hz and little else. */
+static void a_pure_vowel_in_a_word_is_no_beep(void) {
+    for (int into_ms = 0; into_ms <= 240; into_ms += 240) {
+        struct tape t = tape_new();
+        tape_quiet(&t, 500);
+        t.answered_ms = 200;
+        if (into_ms)
+            tape_voice(&t, into_ms, 140, -20);
+        tape_tone(&t, 459, 120, -16);
+        tape_quiet(&t, 3000);
+        tape_noise(&t, -60);
+        CHECK_EQ(heard_count(hear(&t, "us", AFTER), OH_EVENT_TONE, OH_TONE_BEEP), into_ms ? 0 : 1);
+        free(t.audio);
+    }
+}
+
 int main(void) {
     TEST(beeps_from_350_to_2200_hz_are_told_soon_after_their_end);
     TEST(a_beep_of_two_sines_and_a_double_beep);
@@ -244,5 +260,6 @@ int main(void) {
     TEST(a_beep_of_the_plans_pitch_after_a_greeting_is_told_soon_and_is_no_ringing);
     TEST(a_busy_tone_after_a_word_is_no_beep);
     TEST(a_lone_burst_after_a_word_is_an_early_opinion_and_then_a_beep);
+    TEST(a_pure_vowel_in_a_word_is_no_beep);
     return 0;
 }
