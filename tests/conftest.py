@@ -22,6 +22,6 @@ def postgres_server() -> Iterator[postgres.Server]:
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """URL of an empty database: the test runs once on each kind."""
     if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path / 'test.db'}"
+        return f"sqlite:///{tmp_path / 'test.db'}"
     server: postgres.Server = request.getfixturevalue("postgres_server")
     return server.new_database()

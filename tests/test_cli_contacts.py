@@ -27,7 +27,7 @@ def test_somebody_goes_on_a_list_is_found_there_and_comes_off_again(offhook: Com
     found = offhook("list", "find", "13900000001", "-c", config, "--json").object["entries"]
     assert found[0]["kinds"] == ["marketing", "survey"]
     assert offhook("list", "show", "-c", config, "--json").object == {"black": 1}
-    assert offhook("list", "remove", "black", "13900000001", "-c", config).out == "1 entries removed\n"
+    assert offhook("list", "remove", "black", "13900000001", "-c", config).out == "1 entry removed\n"
     assert offhook("list", "find", "13900000001", "-c", config).out == "on no list\n"
 
 
@@ -63,7 +63,7 @@ def test_a_policy_is_set_from_a_file_and_a_wrong_one_names_the_line(offhook: Com
 def test_a_suppression_closes_the_leads_of_a_campaign_without_a_node(offhook: Command, config: Path, tmp_path: Path) -> None:
     assert offhook("campaign", "create", "spring", "-c", config).code == 0
     assert offhook("campaign", "import", "spring", numbers_list(tmp_path, 3), "-c", config).code == 0
-    assert offhook("suppress", "13900000001", "category=paid", "-c", config).out == "suppressed (paid); 1 leads closed\n"
+    assert offhook("suppress", "13900000001", "category=paid", "-c", config).out == "suppressed (paid); 1 lead closed\n"
     assert offhook("campaign", "show", "spring", "-c", config, "--json").object["state"]["open"] == 2
 
 

@@ -23,7 +23,7 @@ def test_an_empty_file_runs_the_simulator_with_defaults(config: Path) -> None:
     settings = Settings.load(config)
     assert settings.driver.name == "simulator"
     assert settings.control.mode == "embedded"
-    assert settings.database_url == "sqlite+aiosqlite:///offhook-data/offhook.db"
+    assert settings.database_url == "sqlite:///offhook-data/offhook.db"
 
 
 def test_the_example_is_valid_and_names_every_section() -> None:
@@ -42,7 +42,7 @@ def test_the_example_is_valid_and_names_every_section() -> None:
         ('[contrl]\nmode = "off"\n', ":1: unknown key 'contrl': did you mean 'control'?"),
         ("[core]\n# a comment\nfifo = 120\n", ":3: core.fifo: Input should be less than or equal to 99 (given: 120)"),
         ('[node]\nname = "Node One"\n', ":2: node.name:"),
-        ('[database]\nurl = "mysql://x"\n', ":2: database.url: use sqlite+aiosqlite:///path/to/file.db"),
+        ('[database]\nurl = "mysql://x"\n', ":2: database.url: use sqlite:///path/to/file.db"),
         ('[control]\nmode = "external"\n', ":1: control: mode external needs url"),
         ('[driver]\nname = "dahdi"\n', ":1: driver: say which driver with name = one of simulator, replay, pri"),
         ('[driver]\nkind = "simulator"\n', ":1: driver: say which driver with name = one of simulator, replay, pri"),
@@ -109,3 +109,16 @@ def test_the_reference_page_names_every_key() -> None:
             if isinstance(model, type) and issubclass(model, BaseModel):
                 for key in model.model_fields:
                     assert f"| `{key}` |" in page.split(f"## `[{section}]`", 1)[1], f"[{section}] {key}"
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("sqlite:////var/lib/offhook.db", "sqlite:////var/lib/offhook.db"),
+        ("sqlite+aiosqlite:////var/lib/offhook.db", "sqlite:////var/lib/offhook.db"),
+        ("postgresql://ann@host/calls", "postgresql+psycopg://ann@host/calls"),
+        ("postgresql+psycopg://ann@host/calls", "postgresql+psycopg://ann@host/calls"),
+    ],
+)
+def test_a_database_may_be_named_without_its_driver(written: str, meant: str) -> None:
+    assert Settings.model_validate({"database": {"url": written}}).database_url == meant

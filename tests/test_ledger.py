@@ -45,7 +45,7 @@ def prepare(connection: Connection, persons: int = 10) -> None:
 
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
-    made = create_engine(database_url.replace("+aiosqlite", ""))
+    made = create_engine(database_url)
     with made.begin() as connection:
         schema.upgrade(connection)
         prepare(connection)

@@ -196,6 +196,23 @@ def test_the_commands_say_correct_report_and_add(offhook: Command, tmp_path: Pat
     offhook("campaign", "new", "spring", "-t", "revisit", "-c", config)
     added = offhook("campaign", "add", "spring", "13900000001", "name=Li", "owner=ann", "by=ann", "-c", config)
     assert added.out == "spring, lead 1: +8613900000001, for agent:ann\n", added.err
-    assert "no call 'x' that is over" in offhook("result", "set", "x", "settled", "-c", config).err
-    assert offhook("result", "show", "x", "-c", config).out == "nothing was said of this call\n"
+    assert "no call 'x'" in offhook("result", "set", "x", "settled", "-c", config).err
+    assert offhook("result", "show", "last", "-c", config).err == "offhook: no call yet\n"
     assert offhook("result", "report", "spring", "-c", config).out == "spring: 0 results of 0 calls, 0 corrected\n"
+
+
+def test_a_call_is_named_by_its_end_or_as_the_last(offhook: Command, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'calls.db'}"
+    config = tmp_path / "offhook.toml"
+    config.write_text(f'[node]\ndata_dir = "{tmp_path / "data"}"\n[database]\nurl = "{url}"\n', encoding="utf-8")
+
+    async def calls() -> None:
+        made, _ = await called(tmp_path, url)
+        await made.store.close()
+
+    asyncio.run(calls())
+    assert offhook("result", "show", "last", "-c", config).out == "nothing was said of this call\n"
+    said = offhook("result", "set", "last", "sold", "by=ann", "-c", config)
+    assert said.code == 0, said.err
+    assert "sold" in offhook("result", "show", "l-3", "-c", config).out
+    assert "fits several calls" in offhook("result", "set", "call", "sold", "-c", config).err

@@ -33,12 +33,12 @@ NOW = dt.datetime(2026, 3, 2, 1, 0, tzinfo=dt.UTC)
 async def open_store(folder: Path, url: str = "", **options: Any) -> Store:
     """On SQLite, unless *url* names another database."""
     given = {"retry_s": 0.2, "busy_ms": 50, "durable": False, **options}
-    return await Store.open(url or f"sqlite+aiosqlite:///{folder / 'test.db'}", loop_clock(), spool=folder / "test.spool", **given)
+    return await Store.open(url or f"sqlite:///{folder / 'test.db'}", loop_clock(), spool=folder / "test.spool", **given)
 
 
 def database(url: str) -> Engine:
     """The same database for plain SQL."""
-    return create_engine(url.replace("+aiosqlite", ""))
+    return create_engine(url)
 
 
 class Ids:
@@ -159,7 +159,7 @@ async def test_a_database_that_is_not_ours_is_left_alone(tmp_path: Path) -> None
     with pytest.raises(StoreError, match="not a database"):
         await open_store(tmp_path)
     with pytest.raises(StoreError, match="database"):
-        await Store.open("sqlite+aiosqlite:////proc/none/x.db", loop_clock(), spool=tmp_path / "s")
+        await Store.open("sqlite:////proc/none/x.db", loop_clock(), spool=tmp_path / "s")
 
 
 @in_loop

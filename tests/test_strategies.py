@@ -175,7 +175,7 @@ def test_the_commands_set_list_show_and_remove(offhook: Command, tmp_path: Path)
     config, file = tmp_path / "offhook.toml", tmp_path / "mine.toml"
     config.write_text(f'[node]\ndata_dir = "{tmp_path / "data"}"\n[database]\ndurable = false\n', encoding="utf-8")
     file.write_text(MINE, encoding="utf-8")
-    assert offhook("strategy", "check", file).err.endswith("2 strategies are right\n")
+    assert offhook("strategy", "check", file).err.endswith("2 strategies right\n")
     assert offhook("strategy", "set", file, "-c", config).out == "2 strategies stored; changed by it: no campaign\n"
     offhook("campaign", "create", "spring", 'strategies={"time": "mornings"}', "-c", config)
     listed = offhook("strategy", "list", "-c", config, "--json").object["strategies"]

@@ -135,9 +135,9 @@ def test_the_commands_list_show_check_and_make(offhook: Command, tmp_path: Path)
     (own / "blood.toml").write_text(OWN, encoding="utf-8")
     assert len(offhook("template", "list", "--json").object["templates"]) == len(builtin_templates())
     assert "primary goal: The matter is settled" in offhook("template", "show", "revisit").out
-    assert "1 templates are right: blood" in offhook("template", "check", own / "blood.toml", "-c", config).err
+    assert "1 template right: blood" in offhook("template", "check", own / "blood.toml", "-c", config).err
     made = offhook("campaign", "new", "donors", "-t", "blood", "--folder", own, "lines=3", "-c", config)
-    assert made.out.startswith("donors: Call for blood donors, wanted idle, 0 leads; goal: An appointment"), made.err
+    assert made.out.startswith("donors: Call for blood donors, draft, 0 leads; goal: An appointment"), made.err
     shown = offhook("campaign", "show", "donors", "-c", config, "--json").object["spec"]
     assert (shown["lines"], shown["mode"], len(shown["windows"]["windows"])) == (3, "preview", 2)
     wrong = offhook("campaign", "new", "x", "-t", "blod", "-c", config)

@@ -39,19 +39,31 @@ class NodeSettings(Section):
     watch_s: float = Field(0.04, ge=0.01, le=60, description="How often the table of suppressions is looked at, s.")
 
 
+DATABASES = {
+    "sqlite://": "sqlite://",
+    "sqlite+aiosqlite://": "sqlite://",  # as older configurations have it
+    "postgresql+psycopg://": "postgresql+psycopg://",
+    "postgresql://": "postgresql+psycopg://",
+}
+"""How the URL of a database may begin, and the driver that is meant."""
+
+
 class DatabaseSettings(Section):
     """``[database]``."""
 
-    url: str = Field("", description="SQLAlchemy URL. Empty: SQLite at data_dir/offhook.db. PostgreSQL: postgresql+psycopg://user@host/db.")
+    url: str = Field("", description="SQLAlchemy URL. Empty: SQLite at data_dir/offhook.db; sqlite:///path/to/file.db; postgresql+psycopg://user@host/db.")
     retry_s: float = Field(10.0, ge=0, le=600, description="How long a failed write is tried again before dialling is held, s.")
     commit_ms: int = Field(20, ge=0, le=1000, description="Longest time results are gathered into one transaction, ms.")
     durable: bool = Field(True, description="Sync every transaction to the disk. Turn off for simulations only: a power cut loses calls.")
 
     @field_validator("url")
     @classmethod
-    def _async_driver(cls, url: str) -> str:
-        if url and not url.startswith(("sqlite+aiosqlite://", "postgresql+psycopg://")):
-            raise ValueError("use sqlite+aiosqlite:///path/to/file.db or postgresql+psycopg://user@host/name")
+    def _our_driver(cls, url: str) -> str:
+        for written, meant in DATABASES.items():
+            if url.startswith(written):
+                return meant + url.removeprefix(written)
+        if url:
+            raise ValueError("use sqlite:///path/to/file.db or postgresql+psycopg://user@host/name")
         return url
 
 
@@ -214,7 +226,7 @@ class Settings(BaseSettings):
     @property
     def database_url(self) -> str:
         """The database to use."""
-        return self.database.url or f"sqlite+aiosqlite:///{self.node.data_dir / 'offhook.db'}"
+        return self.database.url or f"sqlite:///{self.node.data_dir / 'offhook.db'}"
 
     @classmethod
     def load(cls, path: Path | None = None) -> Settings:

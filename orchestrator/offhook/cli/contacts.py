@@ -12,7 +12,7 @@ import typer
 
 from offhook.cli.arguments import ConfigOption, JsonOption, read_pairs
 from offhook.cli.campaign import at_desk
-from offhook.cli.output import CommandError, print_rows, tell, want_json
+from offhook.cli.output import CommandError, counted, print_rows, tell, want_json
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -87,7 +87,7 @@ def remove(
     if as_json:
         tell({"entries": entries})
     else:
-        print(f"{entries} entries removed")
+        print(f"{counted(entries, 'entry', 'entries')} removed")
 
 
 @lists.command("import")
@@ -313,7 +313,7 @@ def suppress(number: WhoArgument, more: MoreArgument = None, config: ConfigOptio
     if as_json:
         tell(told.model_dump(mode="json"))
     else:
-        print(f"suppressed ({wanted.category}); {told.leads} leads closed")
+        print(f"suppressed ({wanted.category}); {counted(told.leads, 'lead')} closed")
 
 
 def history(number: WhoArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:

@@ -14,9 +14,10 @@ from offhook.cli.output import print_rows, tell, want_json
 
 if TYPE_CHECKING:
     from offhook.campaigns.outcomes import Outcome
+    from offhook.desk import Desk
 
 app = typer.Typer(help="Results of talks in the campaign's own classes: say, correct, report.", no_args_is_help=True)
-CallArgument = Annotated[str, typer.Argument(help="Id of the call.", show_default=False)]
+CallArgument = Annotated[str, typer.Argument(help="The call's id, the beginning or end of it, or last.", show_default=False)]
 
 
 @app.command("set")
@@ -34,14 +35,22 @@ def set_result(
     from offhook.campaigns.outcomes import NewOutcome
 
     given = checked(NewOutcome, {**read_pairs(more or (), NewOutcome), "call": call, "result": result})
-    _show([at_desk(config, lambda desk: desk.set_outcome(given))], as_json)
+
+    async def work(desk: Desk) -> Outcome:
+        return await desk.set_outcome(given.model_copy(update={"call": await _id(desk, call)}))
+
+    _show([at_desk(config, work)], as_json)
 
 
 @app.command()
 def show(call: CallArgument, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Everything that was said of a call, the newest last."""
     want_json(as_json)
-    _show(at_desk(config, lambda desk: desk.outcomes_of(call)), as_json)
+
+    async def work(desk: Desk) -> list[Outcome]:
+        return await desk.outcomes_of(await _id(desk, call))
+
+    _show(at_desk(config, work), as_json)
 
 
 @app.command()
@@ -84,6 +93,12 @@ def add(
         tell(made.model_dump(mode="json"))
     else:
         print(f"{made.campaign}, lead {made.lead}: {made.number}{f', for {made.owner}' if made.owner else ''}")
+
+
+async def _id(desk: Desk, call: str) -> str:
+    from offhook.calls.why import find_call
+
+    return (await find_call(desk.store, call)).id
 
 
 def _show(found: list[Outcome], as_json: bool) -> None:

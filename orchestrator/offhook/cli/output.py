@@ -64,6 +64,11 @@ def remark(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def counted(count: int, one: str, several: str = "") -> str:
+    """``1 lead``, ``2 leads``."""
+    return f"{count} {one if count == 1 else several or one + 's'}"
+
+
 def tell(data: Any) -> None:
     """The one JSON object, on the last line of stdout."""
     _State.told = True

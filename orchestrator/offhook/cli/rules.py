@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from offhook.cli.arguments import JsonOption
-from offhook.cli.output import CommandError, Exit, print_rows, remark, tell, want_json
+from offhook.cli.output import CommandError, Exit, counted, print_rows, remark, tell, want_json
 
 if TYPE_CHECKING:
     from offhook.rules import RulePack
@@ -88,10 +88,18 @@ def _short(values: dict[str, object]) -> str:
         elif isinstance(value, list):
             parts.append(f"{key} {' '.join(map(str, value))}")
         elif key.endswith("_s"):
-            parts.append(f"{key[:-2]} {dt.timedelta(seconds=float(str(value)))}")
+            parts.append(f"{key[:-2]} {_length(float(str(value)))}")
         else:
             parts.append(key if value is True else f"{key} {value}")
     return "; ".join(parts)
+
+
+def _length(seconds: float) -> str:
+    """A length in the largest unit that it is whole in."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s"
 
 
 @app.command()
@@ -116,7 +124,7 @@ def check(
         tell({"examples": sum(len(pack.example) for pack in packs), "wrong": wrong})
     if wrong:
         raise CommandError("\n".join(wrong))
-    remark(f"{len(packs)} packs are right, {sum(len(pack.example) for pack in packs)} examples judged as they say")
+    remark(f"{counted(len(packs), 'pack')} right, {counted(sum(len(pack.example) for pack in packs), 'example')} judged as said")
 
 
 def _word(allowed: bool) -> str:

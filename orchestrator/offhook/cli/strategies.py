@@ -11,7 +11,7 @@ import typer
 
 from offhook.cli.arguments import ConfigOption, JsonOption
 from offhook.cli.campaign import at_desk
-from offhook.cli.output import CommandError, Exit, print_rows, remark, tell, want_json
+from offhook.cli.output import CommandError, Exit, counted, print_rows, remark, tell, want_json
 
 if TYPE_CHECKING:
     from offhook.strategies.desk import StrategyShown
@@ -76,7 +76,7 @@ def check(file: FileArgument, as_json: JsonOption = False) -> None:
     found = load_strategies(file)
     if as_json:
         tell({"strategies": [one.model_dump(mode="json") for one in found]})
-    remark(f"{file}: {len(found)} strategies are right")
+    remark(f"{file}: {counted(len(found), 'strategy', 'strategies')} right")
 
 
 @app.command("set")

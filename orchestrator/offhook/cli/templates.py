@@ -10,7 +10,7 @@ import typer
 
 from offhook.cli.arguments import ConfigOption, JsonOption, read_pairs
 from offhook.cli.campaign import at_desk
-from offhook.cli.output import print_rows, remark, tell, want_json
+from offhook.cli.output import counted, print_rows, remark, tell, want_json
 
 if TYPE_CHECKING:
     from offhook.desk import Desk
@@ -55,7 +55,7 @@ def new(
     if as_json:
         tell(state.model_dump(mode="json"))
     else:
-        print(f"{state.name}: {kind.title}, wanted {state.wanted}, {state.leads} leads; goal: {kind.goals.primary}")
+        print(f"{state.name}: {state.title or kind.title}, {state.stage}, {state.leads} leads; goal: {kind.goals.primary}")
 
 
 async def _find(desk: Desk, name: str, folder: Path | None) -> Template:
@@ -122,4 +122,4 @@ def check(
     names = [load_template(path, known).name for path in files]
     if as_json:
         tell({"templates": names})
-    remark(f"{len(names)} templates are right: {', '.join(names)}")
+    remark(f"{counted(len(names), 'template')} right: {', '.join(names)}")

@@ -165,7 +165,7 @@ class Store(Imports):
         """Open, create or migrate the database at *url*, and write what an earlier run left in the spool file.
 
         Args:
-            url: ``sqlite+aiosqlite:///path`` or ``postgresql+psycopg://user@host/name``.
+            url: ``sqlite:///path`` or ``postgresql+psycopg://user@host/name``.
             clock: Held while the database works.
             spool: File for results that cannot be written; beside the data, kept over a restart.
             retry_s: How long a failed write is tried again before the store is down.
