@@ -81,7 +81,7 @@ def act(
     for clip, x, end, heard in zip(
         clips, audio, ends, hear(audio, settings=core_settings(spec.answer), model=model, plan=PLAN), strict=True
     ):
-        record = judge(plain(x, 0), Heard(heard.events, heard.frames, heard.p), given)
+        record = judge(plain(x, 0), Heard(heard.events, heard.frames, heard.p, heard.features), given)
         said = [fact for fact in record.evidence if fact.kind == "verdict" and not fact.detail.startswith("rule ")]
         found.append(Acted(clip, end, tuple((fact.t_ms, fact.name) for fact in said)))
     return found

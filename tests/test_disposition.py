@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from offhook.calls import fusion
 from offhook.calls.disposition import Digits, Disposition, Ended, Facts
-from offhook.calls.fusion import AFTER, BEFORE, GUARDS, START_AFTER, START_BEFORE, Source, fuse
+from offhook.calls.fusion import AFTER, BEFORE, GUARDS, START_AFTER, START_BEFORE, Sign, Source, fuse
 from offhook.numbers import completeness
 from offhook_drivers.contract import Cause, Party
 
@@ -53,6 +54,110 @@ def facts(**given_: object) -> Facts:
 def test_the_table(what: Facts, disposition: D, rule: str) -> None:
     result = fuse(what)
     assert (result.disposition, result.rule) == (disposition, rule)
+
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "cause_vacant": {"cause": 1},
+    "cause_busy": {"cause": 17},
+    "cause_rejected": {"cause": 21},
+    "cause_away": {"cause": 27},
+    "cause_no_path": {"cause": 34},
+    "cause_trouble": {"cause": 38},
+    "cause_no_answer": {"cause": 18},
+    "cause_timer": {"cause": 102, "rang": True},
+    "cause_other": {"cause": 95},
+    "alerting": {"rang": True},
+    "colour_ringback": {"rang": True, "music": True},
+    "gave_up": {"cause": 31, "rang": True},
+    "ring_timeout": {"rang": True, "ended": Ended.RING_TIMEOUT, "who": Party.US},
+    "never_rang": {"ended": Ended.RING_TIMEOUT, "who": Party.US},
+    "cancelled": {"ended": Ended.CANCELLED, "who": Party.US},
+    "tone_busy": {"tones": {"busy"}},
+    "tone_congestion": {"tones": {"sit_us"}, "sit": {"RO"}},
+    "tone_vacant": {"tones": {"sit_us"}, "sit": {"IC"}},
+    "tone_sit": {"tones": {"sit"}},
+    "prompt_vacant": {"announcements": {"number_changed": D.SUSPECT_VACANT}},
+    "prompt_busy": {"announcements": {"talking": D.BUSY}},
+    "prompt_rejected": {"announcements": {"rejected": D.REJECTED}},
+    "prompt_unreachable": {"announcements": {"powered_off": D.UNREACHABLE}},
+    "prompt_congestion": {"announcements": {"network_busy": D.CONGESTION}},
+    "prompt_no_answer": {"announcements": {"voicemail": D.NO_ANSWER}},
+    "prompt_failed": {"announcements": {"line_fault": D.FAILED}},
+    "speech_vacant": {"announced": True, "cause": 1},
+    "speech_unknown": {"announced": True},
+    "digits_missing": {"digits": Digits.MISSING},
+    "not_in_plan": {"digits": Digits.NOT_IN_PLAN},
+    "vacant_before": {"earlier_vacant": 1},
+    "reached_before": {"earlier_reached": 1},
+    "tone_fax": {"after": {"ansam"}},
+    "false_vacant": {"announcements": {"vacant": D.SUSPECT_VACANT}},
+    "false_busy": {"announcements": {"busy": D.BUSY}},
+    "false_rejected": {"announcements": {"incoming_barred": D.REJECTED}},
+    "false_unreachable": {"announcements": {"suspended": D.UNREACHABLE}},
+    "false_no_answer": {"announcements": {"no_answer": D.NO_ANSWER}},
+    "false_congestion": {"announcements": {"network_busy": D.CONGESTION}},
+    "false_failed": {"announcements": {"call_limit": D.FAILED}},
+}
+"""What each row of the tables is found by."""
+
+
+@pytest.mark.parametrize(
+    ("row", "answered"), [(row, rows is AFTER) for rows in (BEFORE, AFTER) for row in rows], ids=lambda x: getattr(x, "name", "")
+)
+def test_every_row_of_the_tables_is_found_weighs_what_it_says_and_shows_in_the_result_s04(row: Sign, answered: bool) -> None:
+    found, nothing = facts(answered=answered, **EXAMPLES[row.name]), facts(answered=answered)
+    assert row.holds(found)
+    assert not row.holds(nothing)
+    result = fuse(found)
+    (sign,) = [one for one in result.signs if one.name == row.name]
+    assert (sign.source, sign.what) == (row.source, row.what)
+    start: dict[D, float] = dict(START_AFTER if answered else START_BEFORE)
+    start |= {D.ANSWERED: fusion.NO_VERDICT_DB} if answered else {D.CANCELLED: 0} if found.ended is Ended.CANCELLED else {}
+    there = {one.name for one in result.signs}
+    score = {what: db + sum(one.says.get(what, 0) for one in (*BEFORE, *AFTER) if one.name in there) for what, db in start.items()}
+    if found.digits is Digits.MISSING:
+        del score[D.VACANT]
+    best = max(score, key=lambda what: score[what])
+    proved = len({one.source for one in result.signs if one.db > 0}) > 1
+    assert result.disposition is (D.SUSPECT_VACANT if best is D.VACANT and not proved else best)
+    assert result.p == pytest.approx(10 ** (score[best] / 10) / sum(10 ** (db / 10) for db in score.values()))
+    weight = row.says.get(best, -max(0, *row.says.values()))  # what speaks for another result speaks against this one
+    assert sign.db == weight
+
+
+def test_there_is_an_example_of_every_row() -> None:
+    assert list(EXAMPLES) == [row.name for row in (*BEFORE, *AFTER)]
+
+
+@pytest.mark.parametrize(
+    ("guard", "with_it", "without", "allowed"),
+    [
+        ("driver_refused", {"refused": True}, {}, D.FAILED),
+        ("no_agent", {"answered": True, "verdict": D.PERSON, "abandoned": True}, {"abandoned": False}, D.PERSON),
+        ("acted_upon", {"answered": True, "verdict": D.PERSON, "announcements": {"busy": D.BUSY}}, {"verdict": None}, D.BUSY),
+        ("digits_missing", {"digits": Digits.MISSING, "cause": 1, "tones": {"unobtainable"}}, {"digits": Digits.COMPLETE}, D.VACANT),
+        (
+            "trouble",
+            {"progress_causes": {1}, "cause": 41, "tones": {"unobtainable"}, "announcements": {"vacant": D.SUSPECT_VACANT}},
+            {"cause": 16},
+            D.VACANT,
+        ),
+        ("two_signs", {"cause": 1}, {"tones": {"unobtainable"}}, D.VACANT),
+        ("two_signs", {"cause": 1, "tones": {"unobtainable"}, "earlier_reached": 1}, {"earlier_reached": 0}, D.VACANT),
+    ],
+)
+def test_every_guard_forbids_what_the_weights_would_say_s05(
+    guard: str, with_it: dict[str, Any], without: dict[str, Any], allowed: D
+) -> None:
+    held, free = fuse(facts(**with_it)), fuse(facts(**{**with_it, "refused": False, **without}))
+    assert held.guard == guard
+    assert held.disposition is not allowed
+    assert (free.disposition, free.guard) == (allowed, "")
+
+
+def test_every_guard_of_the_table_is_walked() -> None:
+    walked = next(mark for mark in test_every_guard_forbids_what_the_weights_would_say_s05.pytestmark if mark.name == "parametrize")
+    assert {case[0] for case in walked.args[1]} == set(GUARDS)
 
 
 def test_signs_that_agree_make_a_result_surer_and_signs_that_differ_make_it_doubtful() -> None:

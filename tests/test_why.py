@@ -27,6 +27,7 @@ from offhook.config import Settings
 from offhook.desk import open_desk
 from offhook.errors import OffhookError
 from offhook.messages import CallFact, CallRecord
+from offhook_core.answer import FEATURE_NAMES, FEATURES
 
 CALLEES = (
     {"kind": "person", "greeting": ["person-zh-*"]},
@@ -102,6 +103,60 @@ def test_a_number_gets_its_calls_and_nonsense_is_refused(place: tuple[Path, Path
     assert is_call("019cac0f-2720-7000-a67a-0fcf2f8491ce")
     assert not is_call("13912345678")
     assert not is_call("010-65551234")
+
+
+def test_the_margin_says_which_costs_would_have_changed_the_verdict_and_hearing_it_again_agrees(
+    place: tuple[Path, Path, list[CallRecord]], offhook: Command
+) -> None:
+    _, config, calls = place
+    machine = one(calls, "machine")
+    told = offhook("why", machine.id, "--config", config, "--json").object
+    margin = told["margin"]
+    assert margin["verdict"] in ("machine", "ivr", "announcement")
+    assert (margin["preset"], margin["cost_person"], margin["cost_machine"]) == ("balanced", 2, 1)
+    assert margin["risk"]["machine"] == pytest.approx(2 * margin["p_person"], abs=1e-3)
+    assert margin["even"] == pytest.approx((1 - margin["p_person"]) / margin["p_person"], rel=1e-3)
+    assert margin["t_ms"] == machine.verdict_ms
+    tried = {row["change"]: row["verdict"] for row in told["tried"]}
+    assert len(tried) == 8
+    for cost in (0.5, 1, 4, 8):
+        if not margin["early"]:  # at a limit the margin is exact
+            assert (tried[f"answer.core.cost_person={cost:g}"] == "person") == (cost > margin["even"])
+    assert tuple(told["features"]) == FEATURE_NAMES
+    assert len(FEATURE_NAMES) == FEATURES
+    assert told["features"]["since_answer_s"] == pytest.approx((margin["t_ms"] - (machine.answered_ms or 0)) / 1000, abs=0.02)
+    said = offhook("why", machine.id, "--config", config).out
+    assert "COSTS     a lost person 2, a machine for one 1, a second 0.15: balanced" in said
+    assert "MARGIN    then person only if a lost person cost more than" in said
+    assert "TRIED     answer.core.cost_person=" in said
+    assert "FEATURES  level " in said
+    vacant = offhook("why", one(calls, "suspect_vacant").id, "--config", config, "--json").object
+    assert (vacant["margin"], vacant["features"], vacant["tried"]) == (None, {}, [])
+
+
+def answered(what: str, value: float, setting: str, *more: CallFact) -> CallRecord:
+    """A call of which only the core's verdict is known."""
+    facts = (*more, CallFact(t_ms=6000, kind="heard", name="answer", detail=what, value=value, confidence=80))
+    facts += (CallFact(t_ms=9000, kind="setting", name="in_force", detail=setting),)
+    return CallRecord(id="x", campaign="c", lead_id=1, number="1", dialled="1", attempt=1, disposition="person", evidence=facts)  # type: ignore[arg-type]
+
+
+def test_the_margin_knows_costs_of_one_s_own_rules_beeps_and_records_of_before() -> None:
+    own = explain(answered("person", 0.8, "plan=cn answer.preset=careful answer.core.cost_person=6")).margin
+    assert own is not None
+    assert (own.settings.cost_person, own.settings.total_ms, own.early) == (6, 4000, False)
+    assert own.text()[1] == 'RISK      "person" 0.20, "machine" 4.80 at 80.0% person; a limit was reached'
+    assert own.text()[2] == "MARGIN    then machine only if a lost person cost less than 0.25 machines, not 6"
+    sure = explain(answered("machine", 0.02, "")).margin
+    assert sure is not None and sure.early
+    assert "surer than waiting was worth" in sure.text()[1]
+    rules = explain(answered("person", 0.8, "answer.preset=rules")).margin
+    assert rules is not None
+    assert rules.text() == ["COSTS     none: preset rules, the rules of the field"]
+    beep = explain(answered("machine", 0.9, "", CallFact(t_ms=5980, kind="heard", name="beep"))).margin
+    assert beep is not None
+    assert len(beep.text()) == 1
+    assert explain(answered("person", 1360, "")).margin is None
 
 
 def test_a_verdict_that_was_withdrawn_is_shown_as_changed() -> None:

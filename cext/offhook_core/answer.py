@@ -18,6 +18,13 @@ from offhook_core.events import Event, decode
 
 FEATURES: int = lib.OH_ANSWER_FEATURES
 """Numbers that the model is shown every 20 ms."""
+FEATURE_NAMES = (
+    *("level", "change", "loud", "tone", "voiced", "pitch"),  # of the frame
+    *(f"{what}_{span}" for what in ("level", "change", "voiced", "tone", "pitch") for span in ("0.1s", "0.7s")),
+    *("since_answer_s", "onset_s", "since_onset_s", "utterance_s", "quiet_s", "utterances", "spoken_s", "pause_s", "first_s", "last_s"),
+    *("tone_share", "change_mean", "pitch_spread", "clear_share", "pitch_end", "change_spread"),
+)
+"""Their names: of the frame, of its last 0.1 and 0.7 s, then of the call so far; core/src/answer.c and answer_net.h say what they are."""
 CLASSES: int = lib.OH_ANSWER_COUNT
 """Values of :class:`offhook_core.Answer`."""
 PRESETS = ("balanced", "careful", "fast", "rules")

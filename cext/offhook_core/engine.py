@@ -366,11 +366,15 @@ class Engine:
         check(lib.oh_core_tick(self._core, ffi.from_buffer(frame), marks, ffi.from_buffer(tx), 0), "tick")
         return tx
 
-    def answer_p(self, channel: int) -> NDArray[np.float32] | None:
-        """Probabilities of :class:`Answer` after the last tick run by hand; None before the answer. Not while a media thread runs."""
+    def answer_view(self, channel: int) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+        """Probabilities of each :class:`Answer`, and the numbers that the model was shown, after the last tick run by hand.
+
+        None before the answer. Not while a media thread runs.
+        """
         self._check_channel(channel)
-        p = np.zeros(lib.OH_ANSWER_COUNT, np.float32)
-        return p if check(lib.oh_core_answer_view(self._core, channel, ffi.from_buffer("float[]", p), ffi.NULL), "answer_p") else None
+        p, shown = np.zeros(lib.OH_ANSWER_COUNT, np.float32), np.zeros(lib.OH_ANSWER_FEATURES, np.float32)
+        view = lib.oh_core_answer_view(self._core, channel, ffi.from_buffer("float[]", p), ffi.from_buffer("float[]", shown))
+        return (p, shown) if check(view, "answer_view") else None
 
     def hear(self, frame: NDArray[np.int16], mark: Valid) -> list[Event]:
         """Run one tick of an engine of one linear channel and take what it raised; sends nothing. For :class:`CallAnalyzer`."""

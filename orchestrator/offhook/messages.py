@@ -138,9 +138,7 @@ class AnswerHandling(Asked):
     preset: Literal["balanced", "careful", "fast", "rules"] = Field(
         "balanced", description="Costs and limits by which the core decides who answered, see docs/answer.md."
     )
-    core: dict[str, float] = Field(
-        default_factory=dict, description="What differs from the preset: cost_person, wait_ms, silence_ms ..."
-    )
+    core: dict[str, float] = Field(default_factory=dict, description="What differs from the preset: cost_person, wait_ms, silence_ms ...")
     rings_on_ms: int = Field(
         30_000,
         ge=1000,
@@ -334,7 +332,7 @@ class CallFact(Told):
     kind: str = Field(description="'signal', 'trace', 'heard', 'did', 'verdict', 'setting', 'sign', 'guard' or 'runner_up'.")
     name: str = Field(description="What it was, 'ringing', 'busy', 'play', 'person'.")
     detail: str = ""
-    value: float | None = Field(None, description="Length in ms, cause number or token, by kind; of a sign its weight in dB.")
+    value: float | None = Field(None, description="Length in ms, cause or token, by kind; of a sign its dB, of an answer P(person).")
     level_dbm0: float | None = None
     confidence: int | None = Field(None, description="0 to 100 per cent.")
     margin_db: float | None = Field(None, description="Distance to the next best explanation of what was heard.")

@@ -193,10 +193,10 @@ class TalkCall(Call):
 
     # -- where it differs -----------------------------------------------------------------------------------------------------------
 
-    def _act(self, found: Disposition, p: float, why: str, rings: bool = False) -> None:
+    def _act(self, found: Disposition, p: float, why: str, t_ms: int | None = None, rings: bool = False) -> None:
         if self.waits and found is not Disposition.PERSON:
             self._agents.nobody(self)
-        super()._act(found, p, why, rings)
+        super()._act(found, p, why, t_ms, rings)
 
     def _person(self) -> None:
         self._queued_ms = self._ms()

@@ -312,7 +312,7 @@ class Call:
         elif event.kind == EventKind.SPEECH_END:
             self._speech.ended(round(event.onset_ms) + event.value, answered=True)
         if event.kind == EventKind.ANSWER:
-            self._judged(event)
+            self._judged(event, t_ms)
         elif self.phase is CallPhase.ANSWERED:
             self._wait_for_verdict(event)
         elif self.phase is CallPhase.MESSAGE:
@@ -358,7 +358,7 @@ class Call:
     def _overdue(self) -> None:
         self._act(Disposition.PERSON, NO_VERDICT_P, "no verdict in time")  # a person must not be lost (S02)
 
-    def _judged(self, event: Sound) -> None:
+    def _judged(self, event: Sound, t_ms: int) -> None:
         """The core's verdict. The first is acted upon; a later one changes what is done, as long as nobody has pressed a key or talked.
 
         While we play to a person, a voice may be the echo of our own: then only a beep or a fax changes anything.
@@ -368,17 +368,17 @@ class Call:
             return
         echo = self.phase is CallPhase.PLAYING and found is not Disposition.FAX and not self._beeped
         if not echo and (before not in AUTOMATIC or found not in AUTOMATIC):
-            self._act(found, event.confidence, reason(event, self._beeped))
+            self._act(found, event.confidence, reason(event, self._beeped), t_ms)
 
     @property
     def _beeped(self) -> bool:
         return self._ms() - self._beep_ms <= FRESH_BEEP_MS
 
-    def _act(self, found: Disposition, p: float, why: str, rings: bool = False) -> None:
-        """Treat whoever answered as *found*. *rings*: it still rings, nobody is there to play to."""
+    def _act(self, found: Disposition, p: float, why: str, t_ms: int | None = None, rings: bool = False) -> None:
+        """Treat whoever answered as *found*, as the core heard at *t_ms*. *rings*: it still rings, nobody is there to play to."""
         before, self.facts.verdict, self.facts.verdict_p = self.facts.verdict, found, p
-        self._once("verdict", self._ms())
-        self._note("verdict", found, why, confidence=round(p * 100))
+        self._once("verdict", self._ms() if t_ms is None else t_ms)
+        self._note("verdict", found, why, confidence=round(p * 100), t_ms=t_ms)
         if before is Disposition.ANSWERED_SILENT and found is Disposition.PERSON:
             return  # hears the prompt already, or waits for an agent
         self._stop_play()

@@ -15,7 +15,7 @@ from offhook.calls.fusion import AFTER, BEFORE, GUARDS, Result
 from offhook.calls.prompts import Prompt
 from offhook.messages import CallFact, CampaignSpec
 from offhook_core import Event as Sound
-from offhook_core import isa
+from offhook_core import EventKind, isa
 
 version = cache(metadata.version)
 MAX_FACTS = 250
@@ -74,13 +74,14 @@ class TimeLine:
         if len(self._facts) >= MAX_FACTS:
             return
         t_ms, from_ms = round(event.t_ms), round(event.onset_ms)
+        judged = event.kind == EventKind.ANSWER
         self._facts.append(
             CallFact(
                 t_ms=t_ms,
                 kind="heard",
                 name=event.name,
                 detail=event.detail,
-                value=event.value or None,
+                value=round(event.p_person, 4) if judged else event.value or None,
                 level_dbm0=round(event.level_dbm0, 1),
                 confidence=round(event.confidence * 100),
                 margin_db=round(event.margin_db, 1) or None,

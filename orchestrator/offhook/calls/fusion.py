@@ -357,8 +357,9 @@ def fuse(f: Facts) -> Result:
         )
     )
     disposition = best
-    if best is D.VACANT and not _vacant_is_proved(f, found):
-        disposition, guard = D.SUSPECT_VACANT, "two_signs"
+    if best is D.VACANT:
+        guard = _unproved(f, found) or guard
+        disposition = D.SUSPECT_VACANT if guard else best
     p = 10 ** (score[best] / 10) / total
     return Result(disposition, _rule(signs), p, second, 10 ** (score[second] / 10) / total, signs, guard)
 
@@ -374,12 +375,14 @@ def _answer_sign(f: Facts) -> list[Sign]:
     return [Sign(f"answer_{f.verdict}", Source.ANSWER, what, {f.verdict: db}, lambda f: True)]
 
 
-def _vacant_is_proved(f: Facts, found: list[Sign]) -> bool:
-    trouble = bool(_causes(f) & (_NO_PATH | _TROUBLE))
-    sources = {
-        row.source for row in found if row.says.get(D.VACANT, 0) > 0 and not (trouble and row.source in (Source.TONE, Source.ANNOUNCEMENT))
-    }
-    return len(sources) >= (3 if f.earlier_reached else 2)
+def _unproved(f: Facts, found: list[Sign]) -> str:
+    """The guard that forbids to call the number vacant, empty for none."""
+    sources = {row.source for row in found if row.says.get(D.VACANT, 0) > 0}
+    needed = 3 if f.earlier_reached else 2
+    if len(sources) < needed:
+        return "two_signs"
+    trouble = _causes(f) & (_NO_PATH | _TROUBLE)
+    return "trouble" if trouble and len(sources - {Source.TONE, Source.ANNOUNCEMENT}) < needed else ""
 
 
 def _rule(signs: tuple[Found, ...]) -> str:

@@ -25,6 +25,7 @@ from offhook.clock import loop_clock, run_virtual
 from offhook.messages import AnswerHandling, CallFact, CallRecord, CampaignSpec
 from offhook.store import Lead
 from offhook_core import FRAME_SAMPLES, Engine, Event, EventKind, Library, Marks, Profile, TonePlan
+from offhook_core.answer import CLASSES, FEATURES
 from offhook_drivers.contract import Answered, Cause, Cleared, Party, Proceeding, Progress, Ringing, Stamp
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -67,11 +68,13 @@ class Heard:
         events: In order.
         frames: Frame in which each was raised; what ended before may be told later.
         p: Probabilities of each ``Answer``, one row a frame; zero before the answer.
+        features: What the model was shown, one row a frame; zero before the answer.
     """
 
     events: list[Event]
     frames: list[int]
     p: NDArray[np.float32]
+    features: NDArray[np.float32]
 
     @property
     def digest(self) -> str:
@@ -109,7 +112,7 @@ def hear(kept: Kept, plan: str | TonePlan, library: Library | None, answer: Answ
         frames = kept.audio.reshape(-1, FRAME_SAMPLES)
         events: list[Event] = []
         raised: list[int] = []
-        p = np.zeros((len(frames), 9), np.float32)
+        p, features = np.zeros((len(frames), CLASSES), np.float32), np.zeros((len(frames), FEATURES), np.float32)
         for at, (frame, mark) in enumerate(zip(frames, kept.marks.frames.tolist(), strict=True)):
             if mark & Marks.ARMED:
                 engine.arm(0, Profile.ANSWERED)
@@ -118,10 +121,10 @@ def hear(kept: Kept, plan: str | TonePlan, library: Library | None, answer: Answ
             engine.tick(np.ascontiguousarray(frame), bytes([mark & 3]))
             events += engine.poll()
             raised += [at] * (len(events) - len(raised))
-            now = engine.answer_p(0)
+            now = engine.answer_view(0)
             if now is not None:
-                p[at] = now
-        return Heard(events, raised, p)
+                p[at], features[at] = now
+        return Heard(events, raised, p, features)
 
 
 def replay(kept: Kept, given: Given, cause: int = Cause.NORMAL_CLEARING) -> Replayed:

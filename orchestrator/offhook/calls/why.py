@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from offhook.calls.fusion import AFTER, BEFORE, Source
+from offhook.calls.margins import Margin, margin_of
 from offhook.errors import OffhookError
 from offhook.messages import CallFact, CallRecord
 from offhook.store import Store
@@ -28,6 +29,7 @@ class Why:
         verdicts: Every verdict on the way, in order; more than one name means that one was withdrawn.
         line: The time line: signalling, what was heard, what we did, verdicts.
         settings: In force then, by name.
+        margin: How sure the verdict on who answered was; None where there was none.
     """
 
     record: CallRecord
@@ -37,6 +39,7 @@ class Why:
     verdicts: tuple[CallFact, ...]
     line: tuple[CallFact, ...]
     settings: dict[str, str]
+    margin: Margin | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
@@ -51,6 +54,7 @@ class Why:
             "verdicts": [{"t_ms": f.t_ms, "verdict": f.name, "why": f.detail, "probability": _share(f)} for f in self.verdicts],
             "time_line": [f.model_dump(mode="json", exclude_none=True) for f in self.line],
             "settings": self.settings,
+            "margin": None if self.margin is None else self.margin.as_dict(),
         }
 
 
@@ -60,6 +64,7 @@ def explain(record: CallRecord) -> Why:
     for fact in record.evidence:
         by.setdefault(fact.kind, []).append(fact)
     apart = ("sign", "guard", "runner_up", "setting")
+    settings = dict(word.split("=", 1) for fact in by.get("setting", ()) for word in fact.detail.split() if "=" in word)
     final = next((fact for fact in reversed(by.get("verdict", [])) if fact.detail.startswith("rule ")), None)
     return Why(
         record=record,
@@ -68,7 +73,8 @@ def explain(record: CallRecord) -> Why:
         runner_up=next(iter(by.get("runner_up", ())), None),
         verdicts=tuple(fact for fact in by.get("verdict", ()) if fact is not final),
         line=tuple(sorted((fact for fact in record.evidence if fact.kind not in apart and fact is not final), key=lambda fact: fact.t_ms)),
-        settings=dict(word.split("=", 1) for fact in by.get("setting", ()) for word in fact.detail.split() if "=" in word),
+        settings=settings,
+        margin=margin_of(record.evidence, settings),
     )
 
 
@@ -84,6 +90,7 @@ def text(why: Why) -> list[str]:
         "",
         f"RESULT    {record.disposition}{_percent(record.probability)}{_next(why.runner_up)}   rule {record.rule or '-'}",
         *_because(why),
+        *(why.margin.text() if why.margin is not None else ()),
         "",
         "TIME LINE",
         *(f"{fact.t_ms / 1000:9.2f} s  {fact.kind:8}  {words(fact)}" for fact in why.line),

@@ -13,6 +13,7 @@ from offhook.cli.output import CommandError, Exit, print_rows, remark, tell, wan
 
 if TYPE_CHECKING:
     from offhook.calls.labels import Label
+    from offhook.calls.margins import Margin, Try
     from offhook.config import Settings
     from offhook.messages import CallRecord
 
@@ -51,30 +52,49 @@ async def _look(settings: Settings, what: str) -> tuple[CallRecord, list[Label]]
 
 
 def _call(settings: Settings, record: CallRecord, labels: list[Label], png: Path | None, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from offhook.calls import margins
     from offhook.calls.recordings import Recordings
     from offhook.calls.why import explain, text
 
     found = explain(record)
     file = Recordings(settings.node.data_dir / "recordings", settings.recordings).file(record.id)
     recording = file if file.is_file() else None
+    shown, tried = ({}, []) if recording is None or found.margin is None else _heard_again(settings, recording, found.margin)
     if png is not None:
         if recording is None:
             raise CommandError(f"no audio of call {record.id} was kept, nothing to draw; see keep in [recordings]")
         _draw(settings, recording, record, png)
     if as_json:
         told: dict[str, Any] = found.as_dict()
+        told["features"] = shown
+        told["tried"] = [asdict(one) for one in tried]
         told["recording"] = None if recording is None else str(recording)
         told["labels"] = [label.model_dump(mode="json") for label in labels]
         told["picture"] = None if png is None else str(png)
         tell(told)
         return
-    for line in text(found):
+    for line in (*text(found), *margins.listed(shown), *margins.told(tried, found.margin.verdict if found.margin else "")):
         print(line)
     for label in labels:
         print(f"LABEL     {label.truth}, says {label.source} {label.at:%Y-%m-%d %H:%M}{': ' + label.note if label.note else ''}")
     print(f"RECORDING {recording}; again: offhook replay {record.id}" if recording else "RECORDING none was kept")
     if png is not None:
         print(f"PICTURE   {png}")
+
+
+def _heard_again(settings: Settings, recording: Path, margin: Margin) -> tuple[dict[str, float], list[Try]]:
+    """What the model was shown at the verdict, and where costs decided the verdict with other ones."""
+    from offhook.calls import margins
+    from offhook.calls.recordings import read
+    from offhook.calls.replay import hear
+    from offhook.cli.replay import given_for
+
+    kept = read(recording)
+    given = given_for(settings, kept, ())
+    heard = hear(kept, given.plan, given.library, given.spec.answer)
+    return margins.features(heard), margins.tries(kept, given) if margin.weighed else []
 
 
 def _draw(settings: Settings, recording: Path, record: CallRecord, png: Path) -> None:
