@@ -13,6 +13,7 @@ from nodes import numbers_list
 from pydantic import TypeAdapter
 from steered import NODE, steered
 
+from offhook.calls.mail_messages import VoiceMail, VoiceMailLeft
 from offhook.control.asyncapi import EVENTS, STATES, document, text
 from offhook.control.envelope import CloudEvent, Reply
 from offhook.control.verbs import VERBS
@@ -155,6 +156,8 @@ async def test_the_running_engine_is_the_document(short: Path) -> None:
         at.node.driver.set_alarm(0, 4)  # type: ignore[attr-defined]
         at.node.driver.set_alarm(0, 8)  # type: ignore[attr-defined]
         at.node.alarm("driver", "a test", n=1)
+        mail = VoiceMail(call=call, campaign="spring", lead=1, number="1", at=at.node.clock.now(), seconds=3.5, path="/mails/1.wav")
+        at.node.emit(VoiceMailLeft(at=at.node.clock.now(), mail=mail))
         at.node.inbound.refuse(Offered(Stamp(0.0), 3, "13900000001", "0453100"))
         for verb in list(_orders(short, ""))[-8:]:
             await _ask(at, verb, _orders(short, call)[verb])

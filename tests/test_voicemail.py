@@ -16,6 +16,7 @@ from nodes import START, numbers_list, settings, simulator, tone_file
 
 from offhook.agents.messages import AgentStatus, PacingPlan
 from offhook.calls.disposition import Disposition
+from offhook.calls.mail_messages import VoiceMailLeft
 from offhook.calls.voicemail import VoiceMailError, VoiceMailFolder
 from offhook.clock import run_virtual
 from offhook.errors import CampaignError
@@ -87,6 +88,9 @@ def test_a_person_for_whom_nobody_is_free_leaves_a_voice_mail_that_is_listed_sav
         assert (mail.call, mail.campaign, mail.agent, mail.number) == (call.id, "c1", "", call.number)
         assert did(call)[-6:] == ["abandon", "play", "play", "record", "recorded", "hangup"]
         assert await node.voice_mails("c2") == []
+        (left,) = [event for event in ear.events if isinstance(event, VoiceMailLeft)]
+        assert left.mail == mail
+        assert Path(left.mail.path).is_file()
         kept.append(mail)
 
     hearing(tmp_path, main, talker(tmp_path), abandoned=tone_file(tmp_path, 1.0), **two_for_one("voice_mail", voice_mail_s=8))
@@ -116,6 +120,7 @@ def test_who_says_nothing_after_the_beep_leaves_nothing(tmp_path: Path) -> None:
         at = {fact.name: fact.t_ms for fact in (await abandoned(node)).evidence}
         assert at["hangup"] - at["record"] == pytest.approx(5000, abs=60)
         assert await node.voice_mails() == []
+        assert not [event for event in ear.events if isinstance(event, VoiceMailLeft)]
 
     hearing(tmp_path, main, MUTE, **two_for_one("voice_mail"))
 

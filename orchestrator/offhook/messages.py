@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 
 from offhook.agents.messages import AgentCall, AgentChanged, CampaignMode, PacingPlan, PacingShown
 from offhook.calls.disposition import Disposition
+from offhook.calls.mail_messages import VoiceMailLeft
 from offhook.campaigns.caps import Protection
 from offhook.campaigns.learning import LearnPlan
 from offhook.campaigns.life import Stage
@@ -549,7 +550,6 @@ class NodeAlarm(Told):
     data: dict[str, Any] = Field(default_factory=dict)
 
 
+CallNews = CallStarted | CallChanged | CallEnded | VoiceMailLeft
 LineNews = NodeHealth | SpanChanged | InboundRefused | NodeAlarm
-NodeEvent = Annotated[
-    CallStarted | CallChanged | CallEnded | CampaignChanged | AgentChanged | AgentCall | LineNews, Field(discriminator="type")
-]
+NodeEvent = Annotated[CallNews | CampaignChanged | AgentChanged | AgentCall | LineNews, Field(discriminator="type")]

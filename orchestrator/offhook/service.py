@@ -8,7 +8,7 @@ from typing import Protocol
 
 from offhook.agents.messages import AgentLevel, AgentShown
 from offhook.calls.labels import Label, NewLabel
-from offhook.calls.voicemail import VoiceMail
+from offhook.calls.mail_messages import VoiceMail
 from offhook.campaigns.learning import Counts, Rates
 from offhook.campaigns.life_messages import CampaignLife, Summary, TrialPlan
 from offhook.contacts.model import (

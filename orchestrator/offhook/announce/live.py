@@ -84,9 +84,9 @@ class LiveAnnouncements:
         """The node's settings of what is heard, as key=value words."""
         return f"plan={self._engine.plan.name} library={self._known}"
 
-    async def keep(self, call: Call, mailed: TalkCall | None = None) -> None:
+    async def keep(self, call: Call, mailed: TalkCall | None = None) -> Path | None:
         """After the call, before its channel is used again: keep its audio if that is wanted, an announcement nobody knows, and the
-        voice mail that was left in *mailed*.
+        voice mail that was left in *mailed*: where that lies now, None for none.
         """
         mail = mailed.mail if mailed is not None else None
         speech = call.unknown_speech
@@ -95,10 +95,10 @@ class LiveAnnouncements:
         if recordings is None or call.facts.refused or result is None or not recordings.settings.wants(result.p):
             recordings = None
         if not self._capturing or (speech is None and recordings is None and mail is None):
-            return
+            return None
         taken = await self._taken(call.channel)
         if taken is None:
-            return
+            return None
         octets, marks = taken
         law = self._engine.law
         if recordings is not None:
@@ -107,13 +107,15 @@ class LiveAnnouncements:
                 recordings.sealed(call.id, await in_thread(self._clock, digest, path))
             except (RecordingError, OSError) as error:
                 log.error("recordings: %s", error)
+        left: Path | None = None
         if mailed is not None and mailed.recorder is not None and mail is not None:
-            await mailed.recorder.keep(call.id, law, octets, (*mail, call.record(evidence=False).duration_ms), self._clock)
+            left = await mailed.recorder.keep(call.id, law, octets, (*mail, call.record(evidence=False).duration_ms), self._clock)
         if speech is not None:
             piece = _spoken(octets, speech)
             del taken, octets, marks  # hundreds of calls may end at once and wait for their turn here
             if len(piece) >= LEAST_S * RATE:
                 await self._learn(call, piece)
+        return left
 
     async def _learn(self, call: Call, piece: NDArray[Any]) -> None:
         try:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from offhook.agents.talk import TalkCall
 from offhook.calls.call import Call
 from offhook.calls.disposition import Disposition
+from offhook.calls.mail_messages import VoiceMailLeft
+from offhook.calls.voicemail import mail_of
 from offhook.campaigns.quota import Rate
 from offhook.campaigns.retry import after, due
 from offhook.errors import StoreError
@@ -138,7 +140,9 @@ class Carrier:
         """Keep an announcement that nobody knows yet, before the channel is used again; what fails here costs that recording alone."""
         if self._node.announcements is not None:
             try:
-                await self._node.announcements.keep(call, call if isinstance(call, TalkCall) else None)
+                mail = await self._node.announcements.keep(call, call if isinstance(call, TalkCall) else None)
+                if mail is not None:
+                    self._node.emit(VoiceMailLeft(at=self._node.clock.now(), mail=mail_of(call.record(evidence=False), mail)))
             except Exception as error:  # the disk is full, say; the result is with the store already
                 log.error("announcements: call %s: %s", call.id, error)
 

@@ -7,7 +7,6 @@ newest ``[core] capture_s`` of each line, so a message is no longer than that.
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import io
 import logging
 import math
@@ -18,16 +17,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
-from pydantic import Field
 
+from offhook.calls.mail_messages import VoiceMail
 from offhook.calls.prompts import RATE, Prompt, encode
 from offhook.clock import Clock, in_thread
 from offhook.errors import OffhookError
-from offhook.said import Told
 from offhook_core import Law, timeslots
 
 if TYPE_CHECKING:
     from offhook.config import Settings
+    from offhook.messages import CallRecord
     from offhook.store import Store
     from offhook_core import Engine
 
@@ -47,19 +46,6 @@ FULL_SCALE_DBM0 = 3.14  # of a sine, ITU-T G.711
 
 class VoiceMailError(OffhookError):
     """A voice mail is missing, or cannot be written."""
-
-
-class VoiceMail(Told):
-    """A message that a person left."""
-
-    call: str = Field(description="The call's id.")
-    campaign: str
-    lead: int
-    number: str = Field(description="As imported or typed in.")
-    at: dt.datetime = Field(description="When the call was made.")
-    agent: str = Field("", description="Agent who passed the person on; empty: nobody was free.")
-    seconds: float = Field(description="Length of the message.")
-    path: str = Field(description="The WAV on the node's machine: 8 kHz, A-law or mu-law.")
 
 
 class VoiceMailFolder:
@@ -136,15 +122,16 @@ class Recorder:
         self.longest_s = longest_s
         self.mails = mails
 
-    async def keep(self, call_id: str, law: Law, audio: NDArray[Any], span: tuple[int, int, int], clock: Clock) -> None:
+    async def keep(self, call_id: str, law: Law, audio: NDArray[Any], span: tuple[int, int, int], clock: Clock) -> Path | None:
         """Keep the message in *audio*, which ends with the call: its beginning, its end and the call's, ms. An error is logged."""
         from_ms, to_ms, end_ms = span
         count = len(audio)
         first, last = (max(0, count - (end_ms - ms) * RATE // 1000) for ms in (from_ms, to_ms))
         try:
-            await in_thread(clock, self.mails.save, call_id, law, audio[first:last])
+            return await in_thread(clock, self.mails.save, call_id, law, audio[first:last])
         except VoiceMailError as error:
             log.error("voice mail: %s", error)
+            return None
 
 
 def recorder(engine: Engine | None, capture_s: float, mails: VoiceMailFolder) -> Recorder | None:
@@ -178,8 +165,7 @@ class VoiceMailDesk:
             call = await self.store.call(path.stem)
             if call is None or call.started is None or (campaign is not None and call.campaign != campaign):
                 continue
-            told = {"call": call.id, "campaign": call.campaign, "lead": call.lead_id, "number": call.number, "at": call.started}
-            found.append(VoiceMail.model_validate({**told, "agent": call.agent, "seconds": _seconds(path), "path": str(path)}))
+            found.append(mail_of(call, path))
             if len(found) >= limit:
                 break
         return found
@@ -189,6 +175,12 @@ class VoiceMailDesk:
         for call_id in call_ids:
             self.mails.remove(call_id)
         return len(call_ids)
+
+
+def mail_of(call: CallRecord, path: Path) -> VoiceMail:
+    """The message of a call that was made, kept at *path*."""
+    told = {"call": call.id, "campaign": call.campaign, "lead": call.lead_id, "number": call.number, "at": call.started}
+    return VoiceMail.model_validate({**told, "agent": call.agent, "seconds": _seconds(path), "path": str(path)})
 
 
 def _seconds(path: Path) -> float:

@@ -13,7 +13,7 @@ from offhook.cli.arguments import ConfigOption, JsonOption, load_settings
 from offhook.cli.output import CommandError, print_rows, tell, want_json
 
 if TYPE_CHECKING:
-    from offhook.calls.voicemail import VoiceMail
+    from offhook.calls.mail_messages import VoiceMail
 
 app = typer.Typer(help="Voice mail: messages that people left when no agent was free, or when an agent let them.", no_args_is_help=True)
 

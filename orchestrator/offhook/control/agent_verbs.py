@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from offhook.agents.messages import AgentId, AgentLevel, AgentShown, CampaignMode, PacingChange, PacingPlan
-from offhook.calls.voicemail import VoiceMail
+from offhook.calls.mail_messages import VoiceMail
 from offhook.errors import CampaignError
 from offhook.messages import Asked, CampaignState, CampaignUpdate, Told
 from offhook.service import Service

@@ -14,6 +14,7 @@ from pydantic.json_schema import JsonSchemaMode
 
 from offhook import __version__
 from offhook.agents.messages import AgentCall, AgentChanged, AgentShown
+from offhook.calls.mail_messages import VoiceMailLeft
 from offhook.control.envelope import CloudEvent, CommandDone, ErrorInfo, NodeStatus
 from offhook.control.topics import VERSION
 from offhook.control.verbs import VERBS
@@ -43,6 +44,7 @@ EVENTS: dict[str, tuple[Any, int, str]] = {
     "call_started": (CallStarted, 0, "A line was seized for a call."),
     "call_changed": (CallChanged, 0, "A call moved to another phase."),
     "call_ended": (CallEnded, 1, "A call is over; its record without evidence."),
+    "voice_mail_left": (VoiceMailLeft, 1, "A person left a message, and it is kept (D26)."),
     "campaign_changed": (CampaignChanged, 1, "A campaign's phase changed."),
     "agent_changed": (AgentChanged, 1, "An agent came, went, or does something else now."),
     "agent_call": (AgentCall, 1, "An agent is shown a lead, or connected with a person."),

@@ -24,6 +24,7 @@ from pydantic import BaseModel
 
 from offhook import __version__
 from offhook.agents.messages import AgentCall, AgentChanged
+from offhook.calls.mail_messages import VoiceMailLeft
 from offhook.control.address import Address, broker_address
 from offhook.control.broker import Broker, BrokerOptions
 from offhook.control.bus import Bus, Incoming, Lane, Outgoing, TlsFiles, check_topic
@@ -277,6 +278,8 @@ class Server:
                     self._tell(event.type, event, subject=event.call_id, qos=0)
             case CallEnded():
                 self._tell(event.type, event, subject=event.call.id, lane=Lane.RESULT)
+            case VoiceMailLeft():
+                self._tell(event.type, event, subject=event.mail.call, lane=Lane.RESULT)
             case CampaignChanged():
                 self._tell_campaign(event)
             case AgentChanged():
