@@ -49,9 +49,10 @@ int oh_answers_init(struct oh_answers *a, int groups) {
     a->kernels = fitting_kernels();
     a->model = &oh_answer_model;
     a->count = groups;
-    a->groups = calloc((size_t)groups, sizeof *a->groups);
+    a->groups = aligned_alloc(_Alignof(struct oh_answer_group), (size_t)groups * sizeof *a->groups);
     if (!a->groups)
         return -ENOMEM;
+    memset(a->groups, 0, (size_t)groups * sizeof *a->groups);
     for (int i = 0; i < groups * OH_LANES; i++)
         a->groups[i / OH_LANES].settings[i % OH_LANES] = *oh_answer_preset("balanced");
     return 0;
@@ -426,7 +427,7 @@ void oh_answers_frame(struct oh_answers *a, int group, struct oh_lane *lanes, in
         if (heard[i])
             measure(s, &lanes[i].heard, &front, i, g);
     }
-    float p[OH_ANSWER_SORTS][OH_LANES];
+    _Alignas(64) float p[OH_ANSWER_SORTS][OH_LANES];
     a->kernels->follow(&front, g->speech, g->floor, heard, g->band, g->x);
     a->kernels->judge(a->model, (const float(*)[OH_LANES])g->x, p);
     for (int i = 0; i < lanes_used; i++) {

@@ -76,7 +76,7 @@ struct oh_analysis {
 };
 
 struct oh_answer_group {
-    float band[OH_ANSWER_BANDS][OH_LANES]; /* of the frame before */
+    _Alignas(64) float band[OH_ANSWER_BANDS][OH_LANES]; /* of the frame before */
     float speech[OH_LANES], floor[OH_LANES];
     float x[OH_ANSWER_FEATURES][OH_LANES];
     struct oh_analysis lane[OH_LANES];

@@ -47,7 +47,7 @@ extern const struct oh_answer_model oh_answer_model;
 
 /* Measures of one frame of sixteen channels. Powers are lg of the power relative to 0 dBm0 ("bels"), not below -9. */
 struct oh_answer_front {
-    float band[OH_ANSWER_BANDS][OH_LANES];
+    _Alignas(64) float band[OH_ANSWER_BANDS][OH_LANES];
     float level[OH_LANES];  /* 125 to 3469 Hz */
     float tone[OH_LANES];   /* share of the power in the strongest one or two sines */
     float voiced[OH_LANES]; /* -1 to 1: how regular the harmonics are */

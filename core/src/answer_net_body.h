@@ -154,7 +154,7 @@ INLINE vf calibrated(const struct oh_answer_model *m, vf z, vf seconds) {
 
 static void judge(const struct oh_answer_model *m, const float (*x)[OH_LANES], float (*p)[OH_LANES]) {
     enum { BLOCK = 8 };
-    float dense[OH_ANSWER_DENSE][OH_LANES];
+    _Alignas(64) float dense[OH_ANSWER_DENSE][OH_LANES]; /* a vector that lies on two lines of the cache takes twice as long */
     for (int lane = 0; lane < OH_LANES; lane += OH_VEC) {
         for (int u = 0; u < OH_ANSWER_DENSE; u += BLOCK) {
             vf sum[BLOCK];

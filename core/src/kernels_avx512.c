@@ -3,7 +3,7 @@
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,f16c"))), apply_to = function)
 #else
-#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,f16c")
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,f16c,tune=skylake-avx512") /* a tenth less than without the tune */
 #endif
 #define OH_VEC       16
 #define OH_KERNEL    oh_kernel_avx512
