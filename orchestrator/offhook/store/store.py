@@ -29,8 +29,9 @@ from offhook.store.leads import Due, Lead, Lost, Taken
 from offhook.store.next_number import next_number
 from offhook.store.reader import Reader
 from offhook.store.schema import upgrade
+from offhook.store.spool import Row, read_spool
 from offhook.store.tables import instant as instant
-from offhook.store.writer import Row, StoreStatus, Writer, read_spool
+from offhook.store.writer import StoreStatus, Writer
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

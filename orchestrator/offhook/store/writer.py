@@ -7,9 +7,7 @@ which is what lets results wait in a spool file while the database is locked, fu
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import os
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,11 +22,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from offhook.clock import Clock, in_thread
 from offhook.errors import StoreError
+from offhook.store.spool import Row, Spool
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-Row = dict[str, Any]
 Apply = Callable[[Connection, dict[str, list[Row]]], None]
 """Writes rows, by kind, into the transaction of the connection."""
 
@@ -90,7 +88,7 @@ class Writer:
         self._engine = engine
         self._apply = apply
         self._clock = clock
-        self._spool = spool
+        self._spool = Spool(spool)
         self._retry_s = retry_s
         self._linger_s = 1.0 if clock.virtual else linger_s
         self._on_status = on_status
@@ -145,6 +143,8 @@ class Writer:
                 if group:
                     await self._group(group)
         finally:
+            if self._spool.unwritten:
+                log.error("store: %d results could be kept nowhere; the next start stores their calls as unknown", self._spool.unwritten)
             await self._drop_connection()
             self._thread.shutdown()
 
@@ -223,7 +223,7 @@ class Writer:
         self.commits += 1
         if self._spooled:
             self._spooled.clear()
-            await in_thread(self._clock, self._remove_spool)
+            await in_thread(self._clock, self._spool.remove)
         for job, result in zip(group, results, strict=True):
             if job.done is not None and not job.done.done():
                 job.done.set_result(result)
@@ -254,16 +254,11 @@ class Writer:
                 if not job.done.done():
                     job.done.set_exception(error)
             else:
-                log.error("store: a row is refused and kept in %s: %s", self._spool, error)
-                self._spooled_bad(job)
+                log.error("store: a row is refused and kept in %s: %s", self._spool.path.with_suffix(".refused"), error)
+                self._spool.refuse(job.rows)
             return
         for job in group:
             await self._group([job])
-
-    def _spooled_bad(self, job: _Job) -> None:
-        with self._spool.with_suffix(".refused").open("a", encoding="utf-8") as file:
-            for kind, row in job.rows:
-                file.write(json.dumps([kind, row], ensure_ascii=False) + "\n")
 
     # -- outages --------------------------------------------------------------------------------------------------------------------
 
@@ -279,26 +274,10 @@ class Writer:
                 job.done.set_exception(StoreError(f"the database is away: {reason}"))
         if kept:
             self._spooled += kept
-            await in_thread(self._clock, self._append_spool, kept)
+            await in_thread(self._clock, self._spool.append, kept)
         if self.status is StoreStatus.UP:
             self.status = StoreStatus.DOWN
             self._on_status(StoreStatus.DOWN, reason)
-
-    def _append_spool(self, rows: list[tuple[str, Row]]) -> None:
-        text = "".join(json.dumps([kind, row], ensure_ascii=False) + "\n" for kind, row in rows)
-        try:
-            with self._spool.open("a", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:  # the disk is full: memory has to do, until the database is back
-            log.error("store: %d results are in memory only: %s: %s", len(self._spooled), self._spool, error.strerror)
-
-    def _remove_spool(self) -> None:
-        try:
-            self._spool.unlink(missing_ok=True)
-        except OSError as error:  # its rows are written; the next start writes them again, which changes nothing
-            log.warning("store: %s: %s", self._spool, error.strerror)
 
     async def _drop_connection(self) -> None:
         with self._clock.hold():
@@ -321,16 +300,3 @@ def by_kind(rows: list[tuple[str, Row]]) -> dict[str, list[Row]]:
     for kind, row in rows:
         found.setdefault(kind, []).append(row)
     return found
-
-
-def read_spool(path: Path) -> list[tuple[str, Row]]:
-    """What a spool file holds; a last line cut off by a power loss is left out, for it was never reported as kept."""
-    rows: list[tuple[str, Row]] = []
-    if path.exists():
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                kind, row = json.loads(line)
-            except ValueError:
-                break
-            rows.append((kind, row))
-    return rows
