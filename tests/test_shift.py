@@ -133,7 +133,8 @@ def test_a_distribution_has_the_mean_it_says() -> None:
     ("text", "says"),
     [
         ("[shift]\nhours = -1", "shift.hours"),
-        ("[shift]\nhuors = 8", "huors"),
+        ("[shift]\nhuors = 8", "wrong.toml:2: unknown key 'shift.huors': did you mean 'hours'"),
+        ('plan = "cn"\n[[behaviour]]\nkind = "busy"\nshare = 1', "a scenario of the software card, not a shift"),
         ("[list]\nperson = 0.9\nmachine = 0.5", "more than 1"),
         ('[agents]\ntalk = { kind = "values" }', "at least one"),
         ('[rule]\nname = "mars"', "mars"),

@@ -231,16 +231,19 @@ def load(path: str | Path) -> Scenario:
     """
     path = Path(path)
     try:
-        data = tomllib.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        data = tomllib.loads(text)
     except OSError as error:
         raise ScenarioError(f"{path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ScenarioError(f"{path}: not TOML: {error}") from error
-    return parse(data, str(path))
+    if "behaviour" in data:
+        raise ScenarioError(f"{path}: is a scenario of the software card, not a shift; examples of shifts are in examples/shifts")
+    return parse(data, str(path), text)
 
 
-def parse(data: dict[str, Any], name: str = "shift") -> Scenario:
-    """Check *data* as read from TOML or measured from a store.
+def parse(data: dict[str, Any], name: str = "shift", text: str = "") -> Scenario:
+    """Check *data* as read from TOML, whose *text* shows the lines, or measured from a store.
 
     Raises:
         ScenarioError: A key or a value is wrong; the text names it.
@@ -248,6 +251,6 @@ def parse(data: dict[str, Any], name: str = "shift") -> Scenario:
     try:
         return Scenario.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "shift"
-        raise ScenarioError(f"{name}: {where}: {first['msg'].removeprefix('Value error, ')}") from error
+        from offhook.mistakes import explain
+
+        raise ScenarioError(explain(error, name, text, Scenario)) from error
