@@ -30,11 +30,13 @@ CALLEES: tuple[dict[str, Any], ...] = (
 )
 
 
-def dial(folder: Path, *behaviours: dict[str, Any], count: int, keep: str = "all", spec: dict[str, Any] | None = None) -> list[CallRecord]:
+def dial(
+    folder: Path, *behaviours: dict[str, Any], count: int, keep: str = "all", spec: dict[str, Any] | None = None, **core: Any
+) -> list[CallRecord]:
     """Calls of a node in virtual time, its recordings in data/recordings."""
 
     async def main() -> list[CallRecord]:
-        given = settings(folder, driver={"audio": True}, core={"capture_s": 60}, recordings={"keep": keep})
+        given = settings(folder, driver={"audio": True}, core={"capture_s": 60, **core}, recordings={"keep": keep})
         async with Node(given, driver=simulator(*behaviours, audio=True)) as node:
             await node.create_campaign(CampaignSpec(name="c", retry={"rules": {}}, prompt=tone_file(folder), **(spec or {})))  # type: ignore[arg-type]
             await node.import_list("c", numbers_list(folder, count))

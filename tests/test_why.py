@@ -17,6 +17,7 @@ from nodes import settings
 from test_replay_calls import dial
 
 from offhook.amd.data import load
+from offhook.amd.model import SHAPES, pack
 from offhook.calls.evidence import packed, unpacked
 from offhook.calls.labels import NewLabel, export, labels_of
 from offhook.calls.picture import spectrogram, title
@@ -203,6 +204,33 @@ def test_replay_shows_each_setting_of_a_sweep(place: tuple[Path, Path, list[Call
     assert runs[0]["digest"] != runs[1]["digest"]  # the core decides
     as_it_was = offhook("replay", person.id, "-c", config)
     assert "the same" in as_it_was.out
+
+
+def test_a_model_of_one_s_own_decides_in_a_node_and_a_replay_wants_that_very_one(tmp_path: Path, offhook: Command) -> None:
+    shapes = {name: np.zeros(shape, np.float32) for name, shape in SHAPES.items()}
+    nobody = {**shapes, "b2": np.array([-9, 9, -9, -9, -9], np.float32), "odds": np.full(SHAPES["odds"], -6, np.float32)}
+    everybody = {**shapes, "b2": np.array([9, -9, -9, -9, -9], np.float32), "odds": np.full(SHAPES["odds"], 6, np.float32)}
+    file, other, config = tmp_path / "nobody.bin", tmp_path / "everybody.bin", tmp_path / "offhook.toml"
+    file.write_bytes(pack(nobody))
+    other.write_bytes(pack(everybody))
+    (call,) = dial(tmp_path, CALLEES[0], count=1, answer_model=str(file))
+    assert call.disposition == "machine"
+    data = f"[node]\ndata_dir = {json.dumps(str(tmp_path / 'data'))}\n"
+    config.write_text(f"{data}[core]\nanswer_model = {json.dumps(str(file))}\n", encoding="utf-8")
+    (run,) = offhook("replay", call.id, "-c", config, "--json").object["replayed"][0]["runs"]
+    assert (run["disposition"], run["verdict_ms"], run["same_events"]) == ("machine", call.verdict_ms, True)
+    config.write_text(data, encoding="utf-8")
+    gone = offhook("replay", call.id, "-c", config)
+    assert gone.code == 2
+    assert "give --set model=FILE, or model=none" in gone.err
+    for word, disposition in (("none", "person"), (str(other), "person"), (str(file), "machine")):
+        (run,) = offhook("replay", call.id, "-c", config, "--json", "--set", f"model={word}").object["replayed"][0]["runs"]
+        assert run["disposition"] == disposition
+    assert "no model of the answer analysis" in offhook("replay", call.id, "-c", config, "--set", f"model={config}").err
+    wav = tmp_path / "data" / "recordings" / f"{call.id}.wav"
+    told = offhook("analyze", wav, "--answered-ms", str(call.answered_ms), "--model", file, "--json").object
+    verdict = next(event for event in told["files"][0]["events"] if event["name"] == "answer")
+    assert (verdict["detail"], verdict["t_ms"]) == ("machine", call.verdict_ms)
 
 
 def test_replay_takes_folders_and_plain_recordings(place: tuple[Path, Path, list[CallRecord]], offhook: Command, tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ class CallAnalyzer:
         detectors: What to arm, see :class:`Profile`.
         answer: When to decide who answered, see :class:`offhook_core.answer.AnswerSettings`; None for the preset ``balanced``.
         library: Announcements to be known, None for none.
+        model: A model file's octets (`offhook amd train`), None for the built-in answer model.
 
     Raises:
         ValueError: The plan or law is unknown; the message lists the known ones.
@@ -49,10 +50,13 @@ class CallAnalyzer:
         detectors: int | Detect = Profile.ALL,
         answer: AnswerSettings | None = None,
         library: Library | None = None,
+        model: bytes | None = None,
     ) -> None:
         self.law = named(Law, law, "law")
         self._detectors = detectors
         self._engine = Engine(1, plan, law=Law.LINEAR)
+        if model is not None:
+            self._engine.answer_model(model)
         if answer is not None:
             self._engine.answer_settings(0, answer)
         if library is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -96,6 +97,11 @@ class AnswerSettings:
             return ffi.new("oh_answer_settings *", asdict(self))
         except (OverflowError, TypeError) as error:
             raise ValueError(f"answer settings: {error}") from error
+
+
+def model_name(model: bytes) -> str:
+    """The first digits of a model file's SHA-256: evidence names the model by them."""
+    return hashlib.sha256(model).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)

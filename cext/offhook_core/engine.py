@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from offhook_core._native import ffi, lib
+from offhook_core.answer import model_name
 from offhook_core.blocks import FRAME_SAMPLES, Block, view_of
 from offhook_core.enums import Detect, Law, Layout, Profile, Valid
 from offhook_core.errors import CoreError, check, named
@@ -106,6 +107,7 @@ class Engine:
         self.channels = channels
         self.law = named(Law, law, "law")
         self.layout = named(Layout, layout, "layout")
+        self.model = ""  # first digits of the answer model's SHA-256, empty for the built-in one
         self._plans: dict[PlanLike, TonePlan] = {}  # every plan that a channel may look at; the core reads their memory
         self.plan = self._plan(plan)
         config = ffi.new("oh_config *")
@@ -222,6 +224,7 @@ class Engine:
         """
         if lib.oh_core_answer_model(self._core, model, len(model)):
             raise ValueError("no model of the answer analysis (`offhook amd train` makes one), of another version, or ticks have run")
+        self.model = model_name(model)
 
     def play(self, channel: int, prompt: int, loop: bool = False, gain_db: float = 0.0, token: int = 0) -> None:
         """Play a prompt from its first sample, replacing what plays.

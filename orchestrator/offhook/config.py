@@ -51,7 +51,10 @@ DATABASES = {
 class DatabaseSettings(Section):
     """``[database]``."""
 
-    url: str = Field("", description="SQLAlchemy URL. Empty: SQLite at data_dir/offhook.db; sqlite:///path/to/file.db; postgresql+psycopg://user@host/db.")
+    url: str = Field(
+        "",
+        description="SQLAlchemy URL. Empty: SQLite at data_dir/offhook.db; sqlite:///path/to/file.db; postgresql+psycopg://user@host/db.",
+    )
     retry_s: float = Field(10.0, ge=0, le=600, description="How long a failed write is tried again before dialling is held, s.")
     commit_ms: int = Field(20, ge=0, le=1000, description="Longest time results are gathered into one transaction, ms.")
     durable: bool = Field(True, description="Sync every transaction to the disk. Turn off for simulations only: a power cut loses calls.")
@@ -100,10 +103,25 @@ class CoreSettings(Section):
         min_length=1,
         description="Tone plan of the network: ISO 3166 in lower case, auto, auto:REGION, a TOML file, or one of plan_files.",
     )
+    answer_model: Path | None = Field(None, description="Answer model of one's own, written by offhook amd train; none: the built-in one.")
     fifo: int = Field(0, ge=0, le=99, description="SCHED_FIFO priority of the media thread; 0 is normal.")
     capture_s: float = Field(
         8.0, ge=0, le=60, description="Newest seconds of each line kept in memory, to show unknown announcements before answer; 0: none."
     )
+
+    @field_validator("answer_model")
+    @classmethod
+    def _model_is_sound(cls, path: Path | None) -> Path | None:
+        from offhook.amd.model import unpack
+
+        if path is not None:
+            try:
+                unpack(path.read_bytes())
+            except OSError as error:
+                raise ValueError(f"{path}: {error.strerror or error}") from None
+            except ValueError as error:
+                raise ValueError(f"{path}: {error}; offhook amd train writes one") from None
+        return path
 
     @field_validator("plan")
     @classmethod

@@ -23,6 +23,7 @@ from offhook.agents.headset import Headset
 from offhook.announce.live import LiveAnnouncements
 from offhook.calls.call import Call
 from offhook.calls.carrier import Carrier
+from offhook.calls.ear import engine_of
 from offhook.calls.line import NodeLine
 from offhook.calls.prompts import PromptBook
 from offhook.calls.recordings import Recordings
@@ -68,7 +69,6 @@ from offhook.reconcile import Running, reconcile
 from offhook.recover import recover
 from offhook.stops import Stops
 from offhook.store import Lead, Store, StoreStatus
-from offhook.tones.chosen import tone_plan
 from offhook_core import Alarm as AlarmBit
 from offhook_core import CoreError, Engine
 from offhook_core import Event as Sound
@@ -182,7 +182,7 @@ class Node(Desk):
         self.lines = LineCare(self.driver, self.pool.spans, self.clock, self._line_trouble, self._span_changed)
         media = self.driver.media
         if media is not None:
-            self.engine = Engine(self.driver.channels, tone_plan(self.settings.core.plan, self.settings.core.plan_files))
+            self.engine = engine_of(self.driver.channels, self.settings.core)
             folder = self.settings.node.data_dir / "announcements"
             kept = Recordings(self.settings.node.data_dir / "recordings", self.settings.recordings, self.store.recorded)
             self.announcements = LiveAnnouncements(self.engine, folder, self.settings.core.capture_s, self.clock, kept)

@@ -82,7 +82,8 @@ class LiveAnnouncements:
     @property
     def hearing(self) -> str:
         """The node's settings of what is heard, as key=value words."""
-        return f"plan={self._engine.plan.name} library={self._known}"
+        model = f" model={self._engine.model}" if self._engine.model else ""
+        return f"plan={self._engine.plan.name} library={self._known}{model}"
 
     async def keep(self, call: Call, mailed: TalkCall | None = None) -> Path | None:
         """After the call, before its channel is used again: keep its audio if that is wanted, an announcement nobody knows, and the

@@ -138,7 +138,7 @@ def tries(kept: Kept, given: Given) -> list[Try]:
 def _try(kept: Kept, given: Given, name: str, value: float) -> Try:
     answer = given.spec.answer
     other = AnswerHandling.model_validate({**answer.model_dump(), "core": {**answer.core, name: value}})
-    heard = hear(kept, given.plan, given.library, other)
+    heard = hear(kept, given.plan, given.library, other, given.model)
     at = _first(heard)
     verdict, after_ms = ("", 0) if at is None else (heard.events[at].detail, (heard.frames[at] + 1) * 20)
     return Try(f"answer.core.{name}={value:g}", verdict, after_ms)

@@ -36,7 +36,7 @@ LONGEST_S = 3 * 3600.0
 """No call lasts longer, ringing and all: one that does is a fault of ours."""
 PROMPT_MS = 5000
 """Length of the prompt of a plain recording's call."""
-_NOT_SETTINGS = frozenset({"offhook", "isa", "library", "plan", "prompt", "message", "keys"})
+_NOT_SETTINGS = frozenset({"offhook", "isa", "library", "plan", "model", "prompt", "message", "keys"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class Given:
         library: Known announcements, None for none.
         prompt_ms: Length of the prompt, None without one.
         message_ms: Of the message.
+        model: Answer model's octets, None for the built-in one.
         changed: What differs from the settings that were in force, as ``key=value`` words.
     """
 
@@ -57,6 +58,7 @@ class Given:
     library: Library | None = None
     prompt_ms: int | None = PROMPT_MS
     message_ms: int | None = PROMPT_MS
+    model: bytes | None = None
     changed: tuple[str, ...] = ()
 
 
@@ -102,11 +104,13 @@ def campaign_words(kept: Kept) -> list[str]:
     return [f"{key}={value}" for key, value in words_of(kept).items() if key not in _NOT_SETTINGS]
 
 
-def hear(kept: Kept, plan: str | TonePlan, library: Library | None, answer: AnswerHandling) -> Heard:
+def hear(kept: Kept, plan: str | TonePlan, library: Library | None, answer: AnswerHandling, model: bytes | None = None) -> Heard:
     """Through the core, as it was: arming and answer where they were, missing frames missing."""
     with Engine(1, plan, law=kept.law) as engine:
         if library is not None:
             engine.library(library)
+        if model is not None:
+            engine.answer_model(model)
         engine.answer_settings(0, core_settings(answer))
         engine.reset(0, Profile.PRE_ANSWER)
         frames = kept.audio.reshape(-1, FRAME_SAMPLES)
@@ -129,7 +133,7 @@ def hear(kept: Kept, plan: str | TonePlan, library: Library | None, answer: Answ
 
 def replay(kept: Kept, given: Given, cause: int = Cause.NORMAL_CLEARING) -> Replayed:
     """Hear it and judge it. *cause*: with which a plain recording's call is cleared at its end."""
-    heard = hear(kept, given.plan, given.library, given.spec.answer)
+    heard = hear(kept, given.plan, given.library, given.spec.answer, given.model)
     return Replayed(given, heard, judge(kept, heard, given, cause))
 
 

@@ -37,6 +37,7 @@ def analyze(
     answered_ms: Annotated[
         float | None, typer.Option(min=0, help="When the call was answered, ms into the recording; none: never.")
     ] = None,
+    model: Annotated[Path | None, typer.Option(help="Answer model written by offhook amd train; none: the built-in one.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say what is heard in recordings: tones, announcements, speech, answers, keys."""
@@ -44,8 +45,8 @@ def analyze(
     from offhook_core import CallAnalyzer
 
     try:
-        analyzer = CallAnalyzer(plan, law.value)
-    except ValueError as wrong:
+        analyzer = CallAnalyzer(plan, law.value, model=None if model is None else model.read_bytes())
+    except (OSError, ValueError) as wrong:
         raise CommandError(str(wrong), Exit.USAGE) from None
     told: list[dict[str, Any]] = []
     bad = 0

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from offhook.config import Settings
 
 MOST_VARIANTS = 200
-HEARD_KEYS = ("plan", "library", "prompt", "message")
+HEARD_KEYS = ("plan", "library", "model", "prompt", "message")
 
 
 def replay(
@@ -75,6 +75,8 @@ def given_for(settings: Settings, kept: Kept, changes: Sequence[str]) -> Given:
 
     words = words_of(kept)
     hearing = {"plan": words.get("plan", settings.core.plan), "library": words.get("library", "")}
+    own = settings.core.answer_model
+    hearing["model"] = words.get("model", "none") if kept.call else str(own or "none")
     lengths = {name: words.get(name, "0" if kept.call else str(PROMPT_MS)) for name in ("prompt", "message")}
     hearing |= lengths
     mine = [word for word in changes if word.partition("=")[0] not in HEARD_KEYS]
@@ -92,7 +94,7 @@ def given_for(settings: Settings, kept: Kept, changes: Sequence[str]) -> Given:
         raise CommandError(explain(wrong, "--set", "", CampaignSpec), Exit.USAGE) from None
     except ValueError as wrong:
         raise CommandError(f"--set: {wrong}", Exit.USAGE) from None
-    return Given(spec, plan, _library(settings, hearing["library"]), prompt, message, tuple(changes))
+    return Given(spec, plan, _library(settings, hearing["library"]), prompt, message, _model(own, hearing["model"]), tuple(changes))
 
 
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -114,6 +116,26 @@ def _library(settings: Settings, word: str) -> Any:
     if is_folder and not Path(word).is_dir():
         raise CommandError(f"library={word}: no such folder; none, or a folder that offhook announce export wrote", Exit.USAGE)
     return AnnouncementStore(Path(word) if is_folder else settings.node.data_dir / "announcements").library()
+
+
+def _model(own: Path | None, word: str) -> bytes | None:
+    """The answer model: the built-in one, a file, or the node's own, which must be the one that the call was judged by."""
+    from offhook.amd.model import unpack
+    from offhook_core.answer import model_name
+
+    if word == "none":
+        return None
+    if own is not None and own.is_file() and model_name(own.read_bytes()) == word:
+        return own.read_bytes()
+    try:
+        octets = Path(word).read_bytes()
+        unpack(octets)
+    except FileNotFoundError:
+        mend = "give --set model=FILE, or model=none for the built-in one"
+        raise CommandError(f"model={word}: no such file, and [core] answer_model is another one; {mend}", Exit.USAGE) from None
+    except (OSError, ValueError) as wrong:
+        raise CommandError(f"model={word}: {wrong}", Exit.USAGE) from None
+    return octets
 
 
 def _sweeps(words: Sequence[str]) -> dict[str, list[str]]:

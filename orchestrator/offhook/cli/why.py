@@ -93,7 +93,7 @@ def _heard_again(settings: Settings, recording: Path, margin: Margin) -> tuple[d
 
     kept = read(recording)
     given = given_for(settings, kept, ())
-    heard = hear(kept, given.plan, given.library, given.spec.answer)
+    heard = hear(kept, given.plan, given.library, given.spec.answer, given.model)
     return margins.features(heard), margins.tries(kept, given) if margin.weighed else []
 
 
