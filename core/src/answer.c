@@ -17,6 +17,7 @@ enum {
     PICK_UP_LAST = 2000, /* frames after the answer */
     DIN_OVER = 100,      /* quiet frames: what comes after them is another sound */
     BURST = 8,           /* frames of a tone that are one of ringing, and no vowel */
+    NO_VOICE = 12,       /* frames of sound: the edges of a few bursts; more, and what seems ringing is a tune */
     LATE_VOICE = 100,    /* frames: who speaks after so long a silence is heard as if he had just answered */
     FAINT_OVER = 35,     /* frames in which no voice stays so far below its own loudness */
 };
@@ -105,6 +106,10 @@ void oh_answer_heard(struct oh_lane *lane, const oh_event *event, uint32_t onset
         h->spoke = 1;
     else if (event->kind == OH_EVENT_MUSIC && !lane->answered)
         h->music = 1;
+    if (event->kind == OH_EVENT_MUSIC && lane->answered)
+        h->plays = OH_PLAYS;
+    else if (event->kind == OH_EVENT_MUSIC_END && h->plays)
+        h->plays = OH_PLAYED;
     if (event->kind == OH_EVENT_ANSWER)
         h->machine = oh_answer_is_machine(event->detail);
     if (event->kind == OH_EVENT_TONE_END && event->tone == OH_TONE_FAX_CNG && lane->answered) {
@@ -230,7 +235,8 @@ static bool answers_late(struct oh_analysis *s, struct oh_heard *heard, bool sou
         heard->rings = 0;
     if (s->verdict && s->verdict != OH_ANSWER_UNKNOWN && s->verdict != OH_ANSWER_SILENCE)
         return false;
-    if (!over && !(heard->rings && s->burst && sound && !s->speaking))
+    bool rings = heard->rings == OH_RINGS || (heard->rings == OH_MAY_RING && s->spoken < NO_VOICE);
+    if (!over && !(rings && s->burst && sound && !s->speaking))
         return false;
     s->verdict = 0;
     hear_anew(s, over ? 0 : PICK_UP_LEAD);
@@ -345,6 +351,12 @@ static void measure(struct oh_analysis *s, struct oh_heard *heard, const struct 
         s->burst = 0;
     if (s->active && s->mean < s->floor + NEAR_FLOOR) /* went on until it was the floor */
         s->din = oh_maxf(s->din, s->floor);
+    if (heard->plays == OH_PLAYED) {
+        heard->plays = 0;
+        hear_anew(s, 0);
+        s->waits_from = s->from;
+        forget(g, i);
+    }
     if (s->quiet >= DIN_OVER && s->floor < s->din - 1.0f) { /* it has ended */
         s->din = DIN_LEAST;
         hear_anew(s, 0);

@@ -12,6 +12,9 @@ enum { OH_CLICK = 4 }; /* frames of sound: fewer are no utterance */
 /* Ringing after the answer: it may, it does, it has ended. */
 enum { OH_MAY_RING = 1, OH_RINGS = 2, OH_RANG = 3 };
 
+/* Music after the answer: it is on, it has just ended. */
+enum { OH_PLAYS = 1, OH_PLAYED = 2 };
+
 /* What other detectors heard that bears on who answered; kept in the lane, times are the lane's. */
 struct oh_heard {
     uint8_t rang, music; /* before the answer: ring-back, a ring-back tune */
@@ -19,6 +22,7 @@ struct oh_heard {
     uint8_t fax, modem, sit, network, key;
     uint8_t beep, fresh_beep;
     uint8_t rings;         /* after the answer: OH_MAY_RING ... */
+    uint8_t plays;         /* music after the answer: OH_PLAYS ... */
     uint8_t machine;       /* the newest verdict is one */
     uint16_t spoken;       /* frames of sound that is no tone, since the answer */
     uint32_t speaks_from;  /* the utterance that is on began then; 0 = none */

@@ -37,6 +37,8 @@ enum {
 #define STEADY_VAR     0.01f /* variance of their level, bels squared: no voice is so even */
 #define DULL_LEAST     50    /* frames of sound */
 #define DULL_CHANGE    0.21f /* bels from frame to frame: a voice's bands change more, those of music and machines in a room do not */
+#define HISS_TONE      0.3f /* mean share of the two strongest sines: the vowels of every voice bring more, noise, knocks and rustling do not */
+#define HISS_CLEAR     0.25f /* share of clear vowels */
 #define ABOVE_DIN      0.8f  /* bels: a voice stands out from it */
 #define SURE           0.6f  /* what was hardly a machine is not picked up */
 #define SURE_PICK_UP   0.85f
@@ -80,10 +82,12 @@ void oh_answer_weigh(struct oh_analysis *s, const struct oh_heard *heard, const 
     bool dull = s->active >= DULL_LEAST && s->change < DULL_CHANGE * (float)s->active;
     bool steady = s->mean_n >= STEADY_LEAST && s->var < STEADY_VAR;
     bool din = s->mean < s->din + ABOVE_DIN;
+    bool plays = heard->plays == OH_PLAYS && !s->again;
+    bool hiss = s->tone < HISS_TONE * (float)s->loud && (float)s->clear < HISS_CLEAR * (float)s->active;
     bool click = s->active < least || 2 * s->voiced < least;
     bool tune = s->tones > 2 * s->active;
     s->maybe = click ? p[OH_ANSWER_PERSON] : 0;
-    if (click || tune || steady || dull || din) { /* nobody, whatever the network says */
+    if (click || tune || steady || dull || din || hiss || plays) { /* nobody, whatever the network says */
         p[OH_ANSWER_UNKNOWN] += p[OH_ANSWER_PERSON];
         p[OH_ANSWER_PERSON] = 0;
     }

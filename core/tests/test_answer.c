@@ -338,6 +338,57 @@ static void din_is_never_a_person(void) {
         }
 }
 
+/* S01: knocks and rustling above the noise of a room, of any rhythm. */
+static void noise_with_knocks_is_never_a_person(void) {
+    uint32_t seed = 7;
+    for (int draw = 0; draw < 24; draw++) {
+        hiss(call, 12 * RATE, 40 + 60 * (draw % 4));
+        for (int at = 2000; at < 8 * RATE; seed = seed * 1664525u + 1013904223u, at += 1600 + (int)(seed >> 16) % 9000) {
+            int length = 400 + (int)(seed >> 20) % 4000; /* 50 to 550 ms */
+            for (int i = at; i < at + length; i++) {
+                seed = seed * 1664525u + 1013904223u;
+                call[i] = (int16_t)(call[i] + ((int)(seed >> 16) % 6001 - 3000) * (at + length - i) / length);
+            }
+        }
+        oh_core *core = one_line(1, NULL);
+        static int16_t rx[FRAME];
+        CHECK_EQ(oh_core_answered(core, 0), 0);
+        for (int f = 0; f < 600; f++) {
+            memcpy(rx, call + f * FRAME, sizeof rx);
+            CHECK(oh_core_tick(core, rx, NULL, NULL, 0) >= 0);
+            oh_event event;
+            while (oh_core_poll(core, &event, 1) == 1)
+                CHECK(event.kind != OH_EVENT_ANSWER || event.detail != OH_ANSWER_PERSON);
+        }
+        oh_core_free(core);
+    }
+}
+
+/* Two notes at a time, in and out of tune with ringing, half a second each, in phrases. */
+static void a_ringing_tune_is_never_a_person(void) {
+    static const double notes[5] = {440, 494, 554, 659, 740};
+    for (int draw = 0; draw < 5; draw++) {
+        hiss(call, 12 * RATE, 8);
+        for (int i = 0; i < 9 * RATE; i++) {
+            int note = i / (RATE / 4), in = i % (RATE / 4);
+            double a = i / RATE % 3 < 2 ? 2500 * exp(-in / 1200.0) : 0;
+            for (int k = 1; k <= 3; k++)
+                call[i] = (int16_t)(call[i] + a / k *
+                                                  (sin(2 * M_PI * k * notes[(note * 3 + draw) % 5] * i / RATE) +
+                                                   sin(2 * M_PI * k * notes[(note * 2 + draw) % 5] * i / RATE)));
+        }
+        oh_core *core = one_line(1, NULL);
+        CHECK_EQ(oh_core_answered(core, 0), 0);
+        for (int f = 0; f < 600; f++) {
+            CHECK(oh_core_tick(core, call + f * FRAME, NULL, NULL, 0) >= 0);
+            oh_event event;
+            while (oh_core_poll(core, &event, 1) == 1)
+                CHECK(event.kind != OH_EVENT_ANSWER || event.detail != OH_ANSWER_PERSON);
+        }
+        oh_core_free(core);
+    }
+}
+
 static void the_rules_of_the_field_are_kept(void) {
     const oh_answer_settings *rules = oh_answer_preset("rules");
     a_call(300);
@@ -446,6 +497,8 @@ int main(void) {
     TEST(a_beep_of_1100_hz_after_a_greeting_is_no_fax);
     TEST(cng_without_a_greeting_or_again_is_a_fax);
     TEST(din_is_never_a_person);
+    TEST(noise_with_knocks_is_never_a_person);
+    TEST(a_ringing_tune_is_never_a_person);
     TEST(the_rules_of_the_field_are_kept);
     TEST(settings_out_of_range_are_refused);
     TEST(damaged_models_are_refused_and_sound_ones_used);
