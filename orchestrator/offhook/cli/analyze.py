@@ -46,7 +46,9 @@ def analyze(
 
     try:
         analyzer = CallAnalyzer(plan, law.value, model=None if model is None else model.read_bytes())
-    except (OSError, ValueError) as wrong:
+    except OSError as wrong:
+        raise CommandError(f"--model {model}: {wrong.strerror}; offhook amd train writes one", Exit.USAGE) from None
+    except ValueError as wrong:
         raise CommandError(str(wrong), Exit.USAGE) from None
     told: list[dict[str, Any]] = []
     bad = 0
