@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import soundfile
 import typer.main
+from commands import Command, offhook_command  # noqa: F401 - a fixture
 
 import offhook_drivers
 from offhook.cli.app import app
@@ -102,6 +103,26 @@ def test_files_that_are_shown_can_be_read(language: str, read: Any) -> None:
             read(text)
         except ValueError as wrong:
             pytest.fail(f"{place}: {wrong}")
+
+
+@pytest.mark.parametrize(
+    ("sign", "arguments", "says"),
+    [
+        ("[[trunk]]", ("route", "0453-1234567", "--routes"), "goes over telecom first"),
+        ("[tone", ("tones", "check"), "hotel: valid"),
+        ("regions = ", ("rules", "check"), "1 pack right"),
+        ("[strategy.", ("strategy", "check"), "2 strategies right"),
+        ("[goals]", ("template", "check"), "1 template right"),
+    ],
+)
+def test_a_file_that_is_shown_does_what_it_is_for(
+    offhook: Command, tmp_path: Path, sign: str, arguments: tuple[str, ...], says: str
+) -> None:
+    (text,) = [text for _, text in blocks("toml") if sign in text]
+    (tmp_path / "shown.toml").write_text(text, encoding="utf-8")
+    done = offhook(*arguments, tmp_path / "shown.toml")
+    assert done.code == 0, done.err
+    assert says in done.out + done.err
 
 
 def test_links_between_pages_lead_somewhere() -> None:
