@@ -85,7 +85,7 @@ CHANGED_S = 1.0
 
 
 class Node(Desk):
-    """See :class:`offhook.service.Service` for what it can be asked.
+    """Lines, calls, campaigns and their database, inside ``async with``; what it can be asked is :class:`~offhook.service.Service`.
 
     Args:
         settings: All of them.
