@@ -62,6 +62,7 @@ def test_every_class_has_a_term_and_says_what_it_means_for_the_call() -> None:
         ("network_busy 2", C.NETWORK_BUSY),
         ("呼叫转移失败", C.FORWARD_FAILED),
         ("hello", None),
+        ("其他", C.OTHER),
     ],
 )
 def test_a_name_tells_its_class(name: str, kind: AnnouncementClass | None) -> None:
@@ -147,8 +148,24 @@ def test_a_folder_of_clips_is_imported_all_or_none(store: AnnouncementStore, tmp
     assert {one.kind for one in store.import_folder(folder, carrier="x")} == {C.VACANT, C.POWERED_OFF, C.TALKING}
     assert store.import_folder(folder) == []  # known already
     (folder / "停机.wav").write_bytes(b"RIFFnonsense")
-    with pytest.raises(AnnouncementError, match=r"停机\.wav"):
+    (folder / "busy.mp3").touch()
+    soundfile.write(folder / "hold.wav", np.tile(BUSY, 40), 8000)
+    with pytest.raises(AnnouncementError) as told:
         store.import_folder(folder)
+    for name in ("停机.wav", "busy.mp3", "hold.wav", "nothing was imported"):  # all at once: a folder is mended in one go
+        assert name in str(told.value)
+    assert len(store.entries()) == 3
+
+
+def test_gsm_files_without_a_header_are_read(store: AnnouncementStore, tmp_path: Path) -> None:
+    folder = tmp_path / "pbx"
+    folder.mkdir()
+    soundfile.write(folder / "vacant.gsm", VACANT, 8000, format="RAW", subtype="GSM610")
+    (added,) = store.import_folder(folder)
+    assert abs(len(store.samples(added)) - len(VACANT)) < 320
+    library = store.library()
+    assert library is not None
+    assert [match.name for match in library.match(line(VACANT, 1))] == [added.name]
 
 
 def test_what_is_exported_can_be_imported_elsewhere(store: AnnouncementStore, tmp_path: Path) -> None:
@@ -187,6 +204,21 @@ def test_an_unknown_announcement_heard_three_times_is_one_cluster_that_can_be_na
     assert [match.name for match in library.match(line(VACANT, 9))] == ["vacant:China-Telecom"]
     with pytest.raises(AnnouncementError, match="no unknown announcement"):
         again.name(clusters[0].id, C.VACANT)
+
+
+def test_clusters_that_a_person_hears_to_be_the_same_are_counted_as_one(store: AnnouncementStore) -> None:
+    unknown = UnknownStore(store)
+    for clip, cause in ((VACANT, 1), (VACANT, 1), (BUSY, 17)):
+        unknown.add(clip, NOW, cause=cause)
+    merged = unknown.merge("c000002", "c000001")
+    assert (merged.count, merged.causes) == (3, {1: 2, 17: 1})
+    assert [one.id for one in unknown.entries()] == ["c000002"]
+    assert [path.name for path in unknown.folder.glob("c*.wav")] == ["c000002.wav"]
+    longest = max(len(VACANT), len(BUSY)) / 8000
+    assert abs(soundfile.info(unknown.clip_file(merged)).duration - longest) < 1.0
+    for pair, why in ((("c000002", "c000002"), "itself"), (("c000002", "c000009"), "no unknown announcement")):
+        with pytest.raises(AnnouncementError, match=why):
+            unknown.merge(*pair)
 
 
 def test_silence_tones_and_short_words_make_no_cluster(store: AnnouncementStore) -> None:

@@ -8,12 +8,13 @@ import pytest
 from nodes import START, numbers_list, settings, simulator
 from test_call import heard, play_out, tone
 
-from offhook.announce import AnnouncementClass, AnnouncementStore, UnknownStore
+from offhook.announce import AnnouncementClass, AnnouncementStore, UnknownStore, class_of
 from offhook.announce.cli import import_examples
 from offhook.calls.disposition import Disposition, Facts
 from offhook.calls.fusion import fuse
+from offhook.campaigns.retry import after
 from offhook.clock import run_virtual
-from offhook.messages import CallRecord, CampaignSpec
+from offhook.messages import CallRecord, CampaignSpec, RetryPlan
 from offhook.node import Node
 from offhook_core import EventKind
 from offhook_drivers.contract import Answered, Cause, Cleared, Party, Progress
@@ -63,7 +64,57 @@ def test_a_vacant_prompt_of_a_switch_in_trouble_never_condemns_a_number(cause: i
     """S05: a 空号 prompt with cause 38 on a good number; even a tone beside it comes from the same switch."""
     assert fuse(Facts(announcements=said(C.VACANT), cause=cause)).disposition in (D.SUSPECT_VACANT, D.CONGESTION)
     both = fuse(Facts(announcements=said(C.VACANT), tones={"unobtainable"}, cause=cause, earlier_vacant=3))
-    assert (both.disposition, both.guard) == (D.SUSPECT_VACANT, "two_signs")
+    assert (both.disposition, both.guard) == (D.SUSPECT_VACANT, "trouble")
+
+
+EACH: dict[
+    AnnouncementClass, tuple[Disposition | None, float | None]
+] = {  # result of a call that holds this prompt alone; seconds to the next
+    C.VACANT: (D.SUSPECT_VACANT, 86_400),
+    C.NUMBER_CHANGED: (D.SUSPECT_VACANT, 86_400),
+    C.POWERED_OFF: (D.UNREACHABLE, 14_400),
+    C.SUSPENDED: (D.UNREACHABLE, 14_400),
+    C.SERVICE_PAUSED: (D.UNREACHABLE, 14_400),
+    C.UNPAID: (D.UNREACHABLE, 14_400),
+    C.UNREACHABLE: (D.UNREACHABLE, 14_400),
+    C.MISSED_CALL_ALERT: (D.UNREACHABLE, 14_400),
+    C.FORWARD_FAILED: (D.UNREACHABLE, 14_400),
+    C.TRY_LATER: (D.UNREACHABLE, 14_400),
+    C.CALL_LIMIT: (D.UNREACHABLE, 14_400),
+    C.BUSY: (D.BUSY, 600),
+    C.TALKING: (D.BUSY, 600),
+    C.REJECTED: (D.REJECTED, None),  # nobody is called again after a refusal
+    C.INCOMING_BARRED: (D.REJECTED, None),
+    C.NO_ANSWER: (D.NO_ANSWER, 3_600),
+    C.CANNOT_ANSWER: (D.NO_ANSWER, 3_600),
+    C.VOICEMAIL: (D.NO_ANSWER, 3_600),
+    C.NETWORK_BUSY: (D.CONGESTION, 120),
+    C.LINE_FAULT: (D.FAILED, 600),
+    C.MISDIALLED: (D.FAILED, 600),
+    C.CALLER_BLOCKED: (D.FAILED, 600),
+    C.FORWARDING: (None, None),  # says nothing of the callee: the call goes on
+    C.HOLD: (None, None),
+    C.OTHER: (None, None),
+}
+
+
+@pytest.mark.parametrize("kind", C)
+def test_each_class_ends_the_call_before_and_after_the_answer_and_leads_to_its_retry(kind: AnnouncementClass) -> None:
+    """S04, S05: the classes that networks in China play, from the name that an operator gives to what becomes of the lead."""
+    disposition, again_s = EACH[kind]
+    named = f"{kind.value}:some-carrier"  # as naming a cluster calls it
+    assert class_of(named) is class_of(kind.term) is kind
+    assert kind.disposition is disposition
+    for start in (Progress, Answered):
+        record, line, _ = play_out([(1.0, start), (2.5, heard(EventKind.ANNOUNCEMENT, 2.5, detail=named))], ring_timeout_s=20)
+        assert [fact.detail for fact in record.evidence if fact.name == "announcement"] == [named]
+        if disposition is None:
+            assert ("hangup", 2.5) not in line.did
+            continue
+        assert record.disposition is disposition
+        assert record.disposition is not D.VACANT  # never by a prompt alone
+        following = after(RetryPlan(), record.disposition, {record.disposition: 1})
+        assert (following.after_s if following.again else None) == again_s
 
 
 # -- the call -----------------------------------------------------------------------------------------------------------------------

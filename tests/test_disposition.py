@@ -96,7 +96,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "false_unreachable": {"announcements": {"suspended": D.UNREACHABLE}},
     "false_no_answer": {"announcements": {"no_answer": D.NO_ANSWER}},
     "false_congestion": {"announcements": {"network_busy": D.CONGESTION}},
-    "false_failed": {"announcements": {"call_limit": D.FAILED}},
+    "false_failed": {"announcements": {"misdialled": D.FAILED}},
 }
 """What each row of the tables is found by."""
 

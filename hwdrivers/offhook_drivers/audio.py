@@ -67,9 +67,11 @@ def load_clip(path: str | Path) -> Clip:
                 raise ClipError(f"{path}: {channels} channels; make it mono, for instance: sox IN OUT remix 1")
             if not RATE <= rate <= HIGHEST_RATE:
                 raise ClipError(f"{path}: {rate} Hz; a clip has {RATE} to {HIGHEST_RATE} Hz: convert it, for instance: sox IN -r 8000 OUT")
+            if not file.seekable():  # GSM without a header, as a PBX keeps it: only reading tells the length
+                frames = path.stat().st_size // 33 * 160
             if frames > MAX_SECONDS * rate:
                 raise ClipError(f"{path}: {frames / rate:.0f} s long; at most {MAX_SECONDS} s can be used: cut it")
-            samples: Samples = file.read(dtype="int16")
+            samples: Samples = file.read(frames=frames, dtype="int16")
     except soundfile.SoundFileError as error:
         raise ClipError(f"{path}: not audio that can be read ({error}); use WAV, FLAC or Ogg") from None
     except OSError as error:

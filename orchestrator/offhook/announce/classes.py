@@ -93,7 +93,7 @@ _DISPOSITIONS: dict[AnnouncementClass, Disposition | None] = {
     C.NO_ANSWER: D.NO_ANSWER,
     C.CANNOT_ANSWER: D.NO_ANSWER,
     C.INCOMING_BARRED: D.REJECTED,
-    C.CALL_LIMIT: D.FAILED,
+    C.CALL_LIMIT: D.UNREACHABLE,  # not again after minutes, as after a fault: the network would refuse that, too
     C.NUMBER_CHANGED: D.SUSPECT_VACANT,
     C.MISDIALLED: D.FAILED,
     C.MISSED_CALL_ALERT: D.UNREACHABLE,
@@ -130,6 +130,8 @@ def class_of(name: str) -> AnnouncementClass | None:
     head = name.partition(":")[0]
     if head in C.__members__.values():
         return C(head)
+    if head == C.OTHER.term:  # alone; inside a file's name it says nothing
+        return C.OTHER
     text = name.lower().replace("_", "-").replace(" ", "-")
     words: list[tuple[str, AnnouncementClass]] = list(_WORDS.items())
     for one in C:

@@ -143,6 +143,23 @@ def name(
 
 
 @app.command()
+def merge(
+    into: Annotated[str, typer.Argument(metavar="UNKNOWN", help="Unknown announcement that stays, such as c000003.")],
+    other: Annotated[str, typer.Argument(help="Another one that is the same announcement; it is counted to the first.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Count two unknown announcements as one. Known ones need no merging: give them the same class."""
+    want_json(as_json)
+    _, unknown = _stores(config)
+    merged = unknown.merge(into, other)
+    if as_json:
+        tell(merged.model_dump(mode="json"))
+    else:
+        print(f"{merged.id}  heard {merged.count} times")
+
+
+@app.command()
 def forget(
     what: Annotated[str, typer.Argument(help="Name of an announcement, or an unknown one such as c000003.")],
     config: ConfigOption = None,

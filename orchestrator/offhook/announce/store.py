@@ -239,23 +239,18 @@ class AnnouncementStore:
                 found.append((samples, kind or one.kind, suffix, one.language, one.carrier, one.source or str(source / one.file)))
         else:
             files = sorted(path for path in source.iterdir() if path.suffix.lower() in AUDIO_SUFFIXES)
-            guessed = {path: kind or class_of(path.stem) for path in files}
-            lost = [path.name for path, one in guessed.items() if one is None]
+            told = {path: kind or class_of(path.stem) for path in files}
+            guessed = {path: one for path, one in told.items() if one is not None}
+            lost = [path.name for path in files if path not in guessed]
             if lost:
                 raise AnnouncementError(
                     f"{source}: the names of {', '.join(lost[:5])}{' ...' if len(lost) > 5 else ''} tell no class; give --class, or "
                     f"put one of {', '.join(AnnouncementClass)} or its Chinese term into each name"
                 )
-            for path, one_kind in guessed.items():
-                assert one_kind is not None
-                found.append((read_clip(path), one_kind, path.stem, language, carrier, path.name))
+            found = [(samples, guessed[path], path.stem, language, carrier, path.name) for path, samples in _read_all(files)]
         if not found:
             raise AnnouncementError(f"{source}: no clips in it; audio files end in {', '.join(AUDIO_SUFFIXES)}")
-        fresh = []
-        for clip in found:
-            print_ = _checked(clip[0], clip[5])
-            if _same(print_, known) is None:
-                fresh.append(clip)
+        fresh = [clip for clip in found if _same(fingerprint(clip[0]), known) is None]
         return self.add_all(fresh) if fresh else []
 
     def export_folder(self, target: Path) -> int:
@@ -336,6 +331,24 @@ def read_clip(path: Path) -> Samples:
         return load_clip(path).samples
     except ClipError as error:
         raise AnnouncementError(str(error)) from None
+
+
+def _read_all(files: Sequence[Path]) -> list[tuple[Path, Samples]]:
+    """Clips that can be known. AnnouncementError names all that cannot, so that a folder is mended in one go."""
+    read: list[tuple[Path, Samples]] = []
+    wrong: list[str] = []
+    for path in files:
+        try:
+            samples = read_clip(path)
+            _checked(samples, str(path))
+        except AnnouncementError as error:
+            wrong.append(str(error))
+        else:
+            read.append((path, samples))
+    if wrong:
+        more = f"\nand {len(wrong) - 20} more" if len(wrong) > 20 else ""
+        raise AnnouncementError("\n".join(wrong[:20]) + more + "\nnothing was imported: mend these files or take them out")
+    return read
 
 
 def write_clip(path: Path, samples: Samples) -> None:

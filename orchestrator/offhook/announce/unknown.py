@@ -158,6 +158,33 @@ class UnknownStore:
         self.drop(cluster)
         return added
 
+    def merge(self, cluster: str, other: str) -> Cluster:
+        """Count *other* to *cluster*: a person heard that they are the same. The longer clip stays; *other* is gone.
+
+        Raises:
+            AnnouncementError: One of them is not there, or both are the same.
+        """
+        with locked(self.folder):
+            if cluster == other:
+                raise AnnouncementError(f"'{cluster}' cannot be merged with itself")
+            self.get(cluster), self.get(other)
+            index = self._read()
+            by_id = {one.id: one for one in index.clusters}
+            into, gone = by_id[cluster], by_id[other]
+            into.count += gone.count
+            into.first, into.last = min(into.first, gone.first), max(into.last, gone.last)
+            into.causes = dict(Counter(into.causes) + Counter(gone.causes))
+            into.before_answer += gone.before_answer
+            if gone.seconds > into.seconds:
+                write_clip(self.clip_file(into), read_clip(self.clip_file(gone)))
+                into.seconds = gone.seconds
+            index.clusters.remove(gone)
+            self._write(index)
+            self.clip_file(gone).unlink(missing_ok=True)
+            for one in (cluster, other):
+                self._prints.pop(one, None)
+        return into
+
     def drop(self, cluster: str) -> None:
         """Forget a cluster."""
         with locked(self.folder):

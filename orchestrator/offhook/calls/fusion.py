@@ -171,7 +171,7 @@ BEFORE: tuple[Sign, ...] = (
         {D.NO_ANSWER: 24},
         lambda f: _prompt(f, D.NO_ANSWER),
     ),
-    Sign("prompt_failed", S.ANNOUNCEMENT, "known announcement: line fault, call limit ...", {D.FAILED: 18}, lambda f: _prompt(f, D.FAILED)),
+    Sign("prompt_failed", S.ANNOUNCEMENT, "known announcement: line fault, misdialled ...", {D.FAILED: 18}, lambda f: _prompt(f, D.FAILED)),
     Sign(
         "speech_vacant",
         S.ANNOUNCEMENT,
