@@ -106,9 +106,10 @@ void oh_answer_heard(struct oh_lane *lane, const oh_event *event, uint32_t onset
         h->spoke = 1;
     else if (event->kind == OH_EVENT_MUSIC && !lane->answered)
         h->music = 1;
-    if (event->kind == OH_EVENT_MUSIC && lane->answered)
+    if (event->kind == OH_EVENT_MUSIC && lane->answered) {
         h->plays = OH_PLAYS;
-    else if (event->kind == OH_EVENT_MUSIC_END && h->plays)
+        h->plays_level = event->level_cdbm0 * 0.001f;
+    } else if (event->kind == OH_EVENT_MUSIC_END && h->plays)
         h->plays = OH_PLAYED;
     if (event->kind == OH_EVENT_ANSWER)
         h->machine = oh_answer_is_machine(event->detail);
@@ -353,9 +354,11 @@ static void measure(struct oh_analysis *s, struct oh_heard *heard, const struct 
         s->din = oh_maxf(s->din, s->floor);
     if (heard->plays == OH_PLAYED) {
         heard->plays = 0;
-        hear_anew(s, 0);
-        s->waits_from = s->from;
-        forget(g, i);
+        if (!oh_answer_above_music(s, heard)) {
+            hear_anew(s, 0);
+            s->waits_from = s->from;
+            forget(g, i);
+        }
     }
     if (s->quiet >= DIN_OVER && s->floor < s->din - 1.0f) { /* it has ended */
         s->din = DIN_LEAST;

@@ -29,6 +29,7 @@ struct oh_heard {
     uint8_t confidence;    /* of the fax or modem tone */
     uint8_t cng, cng_over; /* how many there were; one has ended just now */
     uint32_t cng_end, cng_ms;
+    float plays_level; /* of the music, bels */
     uint32_t rang_from, beep_end, beep_ms, tone_end;
 };
 
@@ -119,6 +120,8 @@ void oh_answer_weigh(struct oh_analysis *s, const struct oh_heard *heard, const 
                      int i);
 /* Raise a verdict if it is time for one; level of the frame in bels. */
 void oh_answer_decide(struct oh_analysis *s, struct oh_lane *lane, const oh_answer_settings *set, float level, struct oh_sink *sink);
+/* The voice stands out from the music after the answer. */
+bool oh_answer_above_music(const struct oh_analysis *s, const struct oh_heard *heard);
 /* Machine, menu, announcement or screening. */
 bool oh_answer_is_machine(int verdict);
 

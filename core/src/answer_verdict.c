@@ -39,6 +39,7 @@ enum {
 #define DULL_CHANGE    0.21f /* bels from frame to frame: a voice's bands change more, those of music and machines in a room do not */
 #define HISS_TONE      0.3f /* mean share of the two strongest sines: the vowels of every voice bring more, noise, knocks and rustling do not */
 #define HISS_CLEAR     0.25f /* share of clear vowels */
+#define ABOVE_MUSIC    1.1f  /* bels above one moment of it, which may be a faint one */
 #define ABOVE_DIN      0.8f  /* bels: a voice stands out from it */
 #define SURE           0.6f  /* what was hardly a machine is not picked up */
 #define SURE_PICK_UP   0.85f
@@ -47,6 +48,10 @@ enum {
 
 bool oh_answer_is_machine(int verdict) {
     return verdict == OH_ANSWER_MACHINE || verdict == OH_ANSWER_IVR || verdict == OH_ANSWER_ANNOUNCEMENT || verdict == OH_ANSWER_SCREENING;
+}
+
+bool oh_answer_above_music(const struct oh_analysis *s, const struct oh_heard *heard) {
+    return s->active && s->mean > heard->plays_level + ABOVE_MUSIC;
 }
 
 /* A calling fax says 1100 Hz every three seconds; once, after a greeting, that is the message beep. */
@@ -82,7 +87,7 @@ void oh_answer_weigh(struct oh_analysis *s, const struct oh_heard *heard, const 
     bool dull = s->active >= DULL_LEAST && s->change < DULL_CHANGE * (float)s->active;
     bool steady = s->mean_n >= STEADY_LEAST && s->var < STEADY_VAR;
     bool din = s->mean < s->din + ABOVE_DIN;
-    bool plays = heard->plays == OH_PLAYS && !s->again;
+    bool plays = heard->plays == OH_PLAYS && !s->again && !oh_answer_above_music(s, heard);
     bool hiss = s->tone < HISS_TONE * (float)s->loud && (float)s->clear < HISS_CLEAR * (float)s->active;
     bool click = s->active < least || 2 * s->voiced < least;
     bool tune = s->tones > 2 * s->active;
