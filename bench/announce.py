@@ -28,12 +28,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import signal
 
 from bench import line, report, synth
 from bench.announce_others import different
 from offhook.announce import AnnouncementStore, UnknownStore
 from offhook_core import Detect, Engine, Library, LibraryClip, timeslots
-from offhook_drivers.audio import active_level_dbm0, load_clip
+from offhook_drivers.audio import ClipError, active_level_dbm0, load_clip
 
 RATE = 8000
 LINES = (
@@ -47,6 +48,11 @@ LINES = (
     "level, white 10 dB",
     "level, pink 10 dB",
     "level, gsm, white 10 dB",
+    "gsm, babble 10 dB",
+    "drift 1000 ppm",
+    "equalised",
+    "equalised, pink 10 dB",
+    "lost 5 %",
 )
 KNOWN = ("announcement", "ivr", "machine")
 OTHERS = ("human", "music", "noise", "beep", "tones")
@@ -81,12 +87,56 @@ def load(folder: Path, labels: Sequence[str]) -> list[Recording]:
     return found
 
 
+def prompts(folder: Path) -> list[Recording]:
+    """Every sound file below the folder; the folder that it lies in is its source. ValueError when there is none."""
+    found = []
+    for path in sorted(path for path in folder.rglob("*") if path.suffix in (".wav", ".gsm", ".alaw")):
+        try:
+            samples = load_clip(path).samples
+        except ClipError:
+            continue
+        frames = np.mean(samples[: samples.size // 160 * 160].reshape(-1, 160).astype(float) ** 2, axis=1)
+        loud = np.flatnonzero(frames > max(float(np.max(frames, initial=0)) * 1e-3, 100.0))
+        if loud.size:
+            found.append(Recording(str(path), "ivr", path.parent.name, "", int(loud[0]) * 160, samples))
+    if not found:
+        raise ValueError(f"{folder}: no recordings in it")
+    return found
+
+
 def babble(rng: np.random.Generator, size: int, voices: Sequence[Recording]) -> npt.NDArray[np.float64]:
     """Six people who speak at once."""
     out = np.zeros(size)
     for _ in range(6):
         one = voices[int(rng.integers(len(voices)))].samples.astype(float)
         out += np.resize(np.roll(one, int(rng.integers(one.size))), size) / max(float(np.std(one)), 1.0)
+    return out
+
+
+def drift(x: npt.NDArray[np.float64], ppm: float) -> npt.NDArray[np.float64]:
+    """Played by a clock that is that much faster, as a recorder's is beside an exchange's."""
+    fine = signal.resample_poly(x, 8, 1)
+    at = np.arange(int(x.size / (1 + ppm * 1e-6)) - 2) * (8 * (1 + ppm * 1e-6))
+    return np.asarray(np.interp(at, np.arange(fine.size), fine), np.float64)
+
+
+def equalised(x: npt.NDArray[np.float64], rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Other gains in other bands: up to 10 dB up or down every 500 Hz, 20 dB less at the edges."""
+    gains = rng.uniform(-10, 10, 9) - np.array([20, 0, 0, 0, 0, 0, 0, 0, 20])
+    return np.asarray(signal.lfilter(signal.firwin2(129, np.linspace(0, 1, 9), 10 ** (gains / 20)), [1], x))
+
+
+def conceal(x: npt.NDArray[np.float64], rng: np.random.Generator, share: float) -> npt.NDArray[np.float64]:
+    """Blocks of 20 ms are lost, two in a row on average; a gateway plays the last good one in their place, ever quieter."""
+    out = x.copy()
+    block, left = 1, 0
+    while (block + 1) * 160 <= x.size:
+        if left == 0 and rng.random() < share / 2:
+            left = 1 + int(rng.poisson(1.0))
+        if left:
+            out[block * 160 : (block + 1) * 160] = 0.7 * out[(block - 1) * 160 : block * 160]
+            left -= 1
+        block += 1
     return out
 
 
@@ -100,6 +150,11 @@ def send(samples: Samples, how: str, rng: np.random.Generator, voices: Sequence[
         voices: What babble is made of.
     """
     x = samples / line.PEAK
+    if "drift" in how:
+        x = drift(x, 1000)
+    if "equalised" in how:
+        x = equalised(x, rng)
+        samples = np.clip(np.round(x * line.PEAK), -32768, 32767).astype(np.int16)
     level = 10 ** (active_level_dbm0(samples) / 20) * np.sqrt(0.5)
     for kind in ("white", "pink", "babble"):
         if f"{kind} 10 dB" in how:
@@ -109,6 +164,8 @@ def send(samples: Samples, how: str, rng: np.random.Generator, voices: Sequence[
         x = x * 10 ** (rng.uniform(-20, 6) / 20)
     if "gsm" in how:
         x = line.code(x, "gsm")
+    if "lost" in how:
+        x = conceal(x, rng, 0.05)
     return np.round(line.code(x, "alaw") * line.PEAK).astype(np.int16)
 
 
@@ -123,6 +180,7 @@ def recall(recordings: Sequence[Recording], people: Sequence[Recording], count: 
     everything = library_of(spoken)
     alone = [one for number, one in enumerate(spoken) if everything.shared(number) == 0]
     library = library_of(alone)
+    known = {one.path for one in alone}
     out: dict[str, Any] = {"clips in the library": len(alone)}
     rng = np.random.default_rng(1)
     picked = [int(i) for i in rng.permutation(len(alone))[:count]]
@@ -133,7 +191,10 @@ def recall(recordings: Sequence[Recording], people: Sequence[Recording], count: 
             one = alone[number]
             start = one.onset + int(rng.uniform(0, 0.5) * RATE)
             lead = int(rng.uniform(0.2, 0.4) * RATE)
-            heard = send(np.concatenate([np.zeros(lead, np.int16), one.samples[start:], np.zeros(RATE // 4, np.int16)]), how, rng, people)
+            others = [
+                voice for voice in people if voice.source != one.source and voice.path not in known and voice.samples.size > RATE // 2
+            ]
+            heard = send(np.concatenate([np.zeros(lead, np.int16), one.samples[start:], np.zeros(RATE // 4, np.int16)]), how, rng, others)
             named = [match for match in library.match(heard) if not match.provisional]
             if named and named[0].number == number:
                 late.append(named[0].at_s - lead / RATE)
@@ -271,6 +332,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--parts", default="recall,false,cost,clusters")
     parser.add_argument("--clips", type=int, default=200, help="clips looked for on each line, and heard in clusters")
     parser.add_argument("--hours", type=float, default=1.0, help="of other audio")
+    parser.add_argument("--prompts", type=Path, help="folder of other recordings: 'recall' looks for them, and their voices babble")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(argv)
     if options.folder is None:
@@ -278,13 +340,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         known = load(Path(options.folder), KNOWN)
         others = load(Path(options.folder), OTHERS)
+        fresh = prompts(options.prompts) if options.prompts else []
     except ValueError as wrong:
         print(wrong, file=sys.stderr)
         return 2
     found: dict[str, Any] = {"machine": report.machine()}
     for part in options.parts.split(","):
         if part == "recall":
-            found[part] = recall(known, [one for one in others if one.label == "human"], options.clips)
+            people = [one for one in others if one.label == "human"]
+            found[part] = recall(fresh or known, fresh or people, options.clips)
         elif part == "false":
             found[part] = false_names(known, others, options.hours)
         elif part == "cost":

@@ -52,7 +52,7 @@ class Event:
         tone: Signal of a tone or its end, ``Tone.NONE`` else.
         sequence: Counts the channel's events modulo 65536; a gap shows an overrun.
         raised_ns: Monotonic clock of the tick that raised it, 0 from a core that is fed by hand.
-        score: Of an announcement: agreement with the recording, 10 when all is the same; 5.9 and more is told. Of an answer: see
+        score: Of an announcement: agreement with the recording, 10 when all is the same; 6.7 and more is told. Of an answer: see
             :attr:`p_person`.
         rival: Of an announcement: number in the library of the runner-up, None when there was none.
         rival_score: Agreement with the runner-up.

@@ -54,7 +54,7 @@ class Match:
         at_s: When it was told, from the beginning of the recording.
         confidence: 0 to 1.
         margin: Agreement over what is asked for, or over that with the runner-up where this is more.
-        score: Agreement, 10 when all is the same; 5.9 and more is told.
+        score: Agreement, 10 when all is the same; 6.7 and more is told.
         rival: Number of the runner-up, None when there was none.
         rival_score: Agreement with it.
         place_s: How far into the recording it was when it was told.

@@ -13,15 +13,23 @@ enum {
     FULL_FRAMES = 64, /* more of them do not make surer */
 };
 
+static float from_chance(struct oh_tally t) {
+    return 10.0f * (float)((int32_t)t.bits - 2 * (int32_t)t.wrong) / (float)t.bits;
+}
+
+static float length(struct oh_tally t) {
+    return oh_sqrtf((float)(t.frames < FULL_FRAMES ? t.frames : FULL_FRAMES) * (1.0f / FULL_FRAMES));
+}
+
 float oh_agreement_of_few(struct oh_tally t, uint32_t bits) {
     if (t.bits < bits)
         return 0;
-    float root = oh_sqrtf((float)(t.frames < FULL_FRAMES ? t.frames : FULL_FRAMES) * (1.0f / FULL_FRAMES));
-    return 10.0f * (float)((int32_t)t.bits - 2 * (int32_t)t.wrong) / (float)t.bits * root * oh_sqrtf(root);
+    float root = length(t);
+    return from_chance(t) * root * oh_sqrtf(root);
 }
 
 float oh_agreement(struct oh_tally t) {
-    return t.frames < MIN_HEARD ? 0 : oh_agreement_of_few(t, MIN_BITS);
+    return t.frames < MIN_HEARD || t.bits < MIN_BITS ? 0 : from_chance(t) * length(t);
 }
 
 int oh_fingerprint_make(const int16_t *audio, int samples, uint32_t *bits, uint32_t *sure, int room) {

@@ -1,5 +1,6 @@
 #include "fingerprint.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "offhook.h"
@@ -16,6 +17,14 @@ static const uint8_t edge[OH_PRINT_BANDS + 1] = {10, 11, 12, 14, 15, 17, 19, 20,
 #define DB(x)     ((x) / PER_LG2)
 #define CLIP_DB   3.0f
 #define LIKELY_DB 2.0f
+
+enum {
+    AROUND = 64,    /* frames before and after one that make the speech around it, 1.28 s each */
+    NEIGHBOURS = 4, /* bands on either side over which the speech is smoothed */
+    ROWS = 16 + 2 * OH_FRAME_SAMPLES,
+};
+#define UNDER_SPEECH 0.0158f /* -18 dB */
+#define SPEAKING     1e-3f   /* of the loudest frame: quieter ones are pauses */
 
 void oh_print_forget(struct oh_print_group *group, int lane) {
     group->good[lane] = 0;
@@ -81,7 +90,7 @@ void oh_print_frame(struct oh_print_group *group, const struct oh_spectrum two[2
     for (int b = 0; b < OH_PRINT_BANDS; b++)
         for (int i = 0; i < OH_LANES; i++) {
             float here = group->least[0][b][i], last = group->least[1][b][i], least = here < last ? here : last;
-            float floor = least < NOT_HEARD ? NOISE * least + FLOOR : FLOOR;
+            float floor = group->under[b] + (least < NOT_HEARD ? NOISE * least + FLOOR : FLOOR);
             change[b][i] = lg2((now[b][i] + floor) / (group->sum[slot][b][i] + floor));
         }
     memcpy(group->sum[slot], now, sizeof now);
@@ -107,25 +116,124 @@ int oh_print_frames(int samples) {
     return samples / OH_FRAME_SAMPLES;
 }
 
-void oh_print_clip(const int16_t *audio, int samples, struct oh_print *out) {
-    enum { ROWS = 16 + 2 * OH_FRAME_SAMPLES };
-    int16_t rows[ROWS][OH_LANES] = {{0}};
+/* Where a clip is read frame by frame; silence stands before it. */
+struct reader {
+    oh_kernel_fn *kernel;
+    const int16_t *audio;
+    int frame; /* next one */
+    int16_t rows[ROWS][OH_LANES];
+};
+
+static void begin(struct reader *r, const int16_t *audio) {
+    memset(r, 0, sizeof *r);
+    oh_kernel_init();
+    r->kernel = oh_kernel_chosen();
+    r->audio = audio;
+    r->frame = -OH_PRINT_FRESH;
+}
+
+static void read_frame(struct reader *r, struct oh_spectrum two[2]) {
+    memmove(r->rows[0], r->rows[OH_FRAME_SAMPLES], sizeof r->rows[0] * (ROWS - OH_FRAME_SAMPLES));
+    for (int i = 0; i < OH_FRAME_SAMPLES; i++)
+        r->rows[ROWS - OH_FRAME_SAMPLES + i][0] = r->frame < 0 ? 0 : r->audio[r->frame * OH_FRAME_SAMPLES + i];
+    struct oh_kernel_in in = {.older = r->rows[0], .old = r->rows[16], .now = r->rows[16 + OH_FRAME_SAMPLES], .law = OH_LAW_LINEAR};
+    r->kernel(&in, two);
+    r->frame++;
+}
+
+/* under: a power for each band of each frame that is laid under it, NULL = none. */
+static void print_clip(const int16_t *audio, int frames, const float (*under)[OH_PRINT_BANDS], struct oh_print *out) {
+    struct reader r;
     struct oh_print_group group;
     struct oh_spectrum two[2];
     struct oh_print prints[OH_LANES];
     memset(&group, 0, sizeof group);
     oh_print_forget(&group, 0);
-    oh_kernel_init();
-    oh_kernel_fn *kernel = oh_kernel_chosen();
-    int frames = oh_print_frames(samples);
-    struct oh_kernel_in in = {.older = rows[0], .old = rows[16], .now = rows[16 + OH_FRAME_SAMPLES], .law = OH_LAW_LINEAR};
+    begin(&r, audio);
     for (int frame = -OH_PRINT_FRESH; frame < frames; frame++) {
-        memmove(rows[0], rows[OH_FRAME_SAMPLES], sizeof rows[0] * (ROWS - OH_FRAME_SAMPLES));
-        for (int i = 0; i < OH_FRAME_SAMPLES; i++)
-            rows[ROWS - OH_FRAME_SAMPLES + i][0] = frame < 0 ? 0 : audio[frame * OH_FRAME_SAMPLES + i];
-        kernel(&in, two);
+        if (under)
+            memcpy(group.under, under[frame < 0 ? 0 : frame], sizeof group.under);
+        read_frame(&r, two);
         oh_print_frame(&group, two, 0, prints);
         if (frame >= 0)
             out[frame] = prints[0];
     }
+}
+
+void oh_print_clip(const int16_t *audio, int samples, struct oh_print *out) {
+    print_clip(audio, oh_print_frames(samples), NULL, out);
+}
+
+/* Two to the power of x, to 0.3 %; in plain arithmetic, so that it is the same on every machine. */
+static float two_to(float x) {
+    int whole = (int)(x + 200.0f) - 200;
+    float rest = x - (float)whole;
+    uint32_t bits = (uint32_t)(whole + 127) << 23;
+    float scale;
+    memcpy(&scale, &bits, sizeof scale);
+    return scale * (1.0f + rest * (0.6565f + 0.3435f * rest));
+}
+
+/* The powers of a clip's bands; power[f] is of OH_PRINT_SPAN frames like f. Returns the loudest frame's sum. */
+static float read_powers(const int16_t *audio, int frames, float (*power)[OH_PRINT_BANDS], float *all) {
+    struct reader r;
+    struct oh_spectrum two[2];
+    float lanes[OH_PRINT_BANDS][OH_LANES], top = 0;
+    begin(&r, audio);
+    for (int frame = -OH_PRINT_FRESH; frame < frames; frame++) {
+        read_frame(&r, two);
+        if (frame < 0)
+            continue;
+        band_powers(two, lanes);
+        all[frame] = 0;
+        for (int b = 0; b < OH_PRINT_BANDS; b++) {
+            power[frame][b] = lanes[b][0] * OH_PRINT_SPAN;
+            all[frame] += power[frame][b];
+        }
+        top = all[frame] > top ? all[frame] : top;
+    }
+    return top;
+}
+
+/* What lies under each frame: the speech around it, smoothed over the bands, by UNDER_SPEECH. */
+static void lay_under(const float (*power)[OH_PRINT_BANDS], const float *all, float top, int frames, float (*under)[OH_PRINT_BANDS]) {
+    double sum[OH_PRINT_BANDS] = {0};
+    int speaking = 0;
+    for (int f = -AROUND; f < frames; f++) {
+        int in = f + AROUND, out = f - AROUND - 1;
+        bool comes = in < frames && all[in] > top * SPEAKING, goes = out >= 0 && all[out] > top * SPEAKING;
+        speaking += comes - goes;
+        for (int b = 0; b < OH_PRINT_BANDS; b++)
+            sum[b] += (comes ? (double)power[in][b] : 0) - (goes ? (double)power[out][b] : 0);
+        if (f < 0)
+            continue;
+        float level[OH_PRINT_BANDS];
+        for (int b = 0; b < OH_PRINT_BANDS; b++) {
+            float mean = (float)(sum[b] / (speaking ? speaking : 1));
+            level[b] = lg2(mean > FLOOR ? mean : FLOOR);
+        }
+        for (int b = 0; b < OH_PRINT_BANDS; b++) {
+            float smooth = 0;
+            for (int k = b - NEIGHBOURS; k <= b + NEIGHBOURS; k++)
+                smooth += level[k < 0 ? 0 : k < OH_PRINT_BANDS ? k : OH_PRINT_BANDS - 1];
+            under[f][b] = UNDER_SPEECH * two_to(smooth * (1.0f / (2 * NEIGHBOURS + 1)));
+        }
+    }
+}
+
+bool oh_print_known(const int16_t *audio, int samples, struct oh_print *out) {
+    int frames = oh_print_frames(samples);
+    float(*power)[OH_PRINT_BANDS] = malloc(((size_t)frames + 1) * sizeof *power);
+    float(*under)[OH_PRINT_BANDS] = malloc(((size_t)frames + 1) * sizeof *under);
+    float *all = malloc(((size_t)frames + 1) * sizeof *all);
+    bool room = power && under && all;
+    if (room) {
+        float top = read_powers(audio, frames, power, all);
+        lay_under((const float(*)[OH_PRINT_BANDS])power, all, top, frames, under);
+        print_clip(audio, frames, (const float(*)[OH_PRINT_BANDS])under, out);
+    }
+    free(power);
+    free(under);
+    free(all);
+    return room;
 }

@@ -6,7 +6,10 @@
  * agree in half of theirs.
  *
  * Noise is measured and added: the least power that a band had in the last 0.4 to 0.8 s, one and a half times, lies under both stretches.
- * What noise alone does to a band then comes close to zero and is unsure, so that noise costs bits instead of making wrong ones. */
+ * What noise alone does to a band then comes close to zero and is unsure, so that noise costs bits instead of making wrong ones.
+ *
+ * A clip of the library has no noise, and the lines on which it will be heard have: what stands far below the speech around it is what noise
+ * and other voices spoil first. So a power 18 dB below that speech lies under a known clip, and only what stands out of it is sure. */
 #ifndef OH_FINGERPRINT_H
 #define OH_FINGERPRINT_H
 
@@ -31,6 +34,7 @@ struct oh_print_group {
     float power[OH_PRINT_SPAN][OH_PRINT_BANDS][OH_LANES]; /* of the last frames, relative to 0 dBm0 */
     float sum[OH_PRINT_SPAN][OH_PRINT_BANDS][OH_LANES];   /* of the power over OH_PRINT_SPAN frames */
     float least[2][OH_PRINT_BANDS][OH_LANES];             /* of these sums, in the present stretch of OH_PRINT_QUIET and in the last one */
+    float under[OH_PRINT_BANDS];                          /* power laid under all lanes: 0 while lines are heard */
     uint8_t good[OH_LANES];                               /* frames in a row without loss, stops at OH_PRINT_FRESH */
     uint8_t slot, quiet;                                  /* frames of the present stretch */
 };
@@ -44,6 +48,9 @@ void oh_print_frame(struct oh_print_group *group, const struct oh_spectrum two[2
 int oh_print_frames(int samples);
 /* Print a whole clip of 16 bit PCM as if silence stood before it. out: room for oh_print_frames(samples). */
 void oh_print_clip(const int16_t *audio, int samples, struct oh_print *out);
+
+/* The same for a clip of a library, its own speech laid under it. false without memory. */
+bool oh_print_known(const int16_t *audio, int samples, struct oh_print *out);
 
 /* Bits set. In plain arithmetic, which compilers turn into vector code. */
 static inline uint32_t oh_count_bits(uint32_t x) {

@@ -140,6 +140,52 @@ static void find_twins(struct oh_library *l) {
     }
 }
 
+/* Print all clips, as lines are heard or as a library keeps them. false without memory. */
+static bool print_all(struct oh_library *l, const oh_clip *clips, bool known) {
+    uint32_t first = 0;
+    for (uint32_t c = 0; c < l->clips; c++) {
+        uint32_t n = (uint32_t)oh_print_frames(clips[c].samples);
+        struct oh_print *prints = malloc(n * sizeof *prints);
+        if (!prints)
+            return false;
+        bool printed = true;
+        if (known)
+            printed = oh_print_known(clips[c].audio, clips[c].samples, prints);
+        else
+            oh_print_clip(clips[c].audio, clips[c].samples, prints);
+        l->clip[c] = (struct oh_library_clip){clips[c].number, first, n, clips[c].sort, false};
+        for (uint32_t i = 0; i < n && printed; i++) {
+            l->bits[first + i] = prints[i].bits;
+            /* what stood before the clip is not known: the first frames hold nothing but its beginning */
+            l->sure[first + i] = i < OH_PRINT_FRESH ? 0 : prints[i].clip;
+            l->owner[first + i] = (uint16_t)c;
+        }
+        first += n;
+        free(prints);
+        if (!printed)
+            return false;
+    }
+    return true;
+}
+
+static void forget_index(struct oh_library *l) {
+    for (int k = 0; k < OH_KEYS; k++) {
+        free(l->start[k]);
+        free(l->listed[k]);
+        l->start[k] = NULL;
+        l->listed[k] = NULL;
+    }
+}
+
+/* Twins are sought with all bits that the clips have; then they are printed as they are kept. */
+static bool fill(struct oh_library *l, const oh_clip *clips) {
+    if (!print_all(l, clips, false) || !oh_library_index(l))
+        return false;
+    find_twins(l);
+    forget_index(l);
+    return print_all(l, clips, true) && oh_library_index(l);
+}
+
 oh_library *oh_library_new(const oh_clip *clips, int count) {
     if (!clips || count < 1 || count > OH_LIBRARY_CLIPS) {
         errno = EINVAL;
@@ -160,32 +206,11 @@ oh_library *oh_library_new(const oh_clip *clips, int count) {
     struct oh_library *l = oh_library_empty((uint32_t)count, (uint32_t)frames);
     if (!l)
         return NULL;
-    uint32_t first = 0;
-    for (int c = 0; c < count; c++) {
-        uint32_t n = (uint32_t)oh_print_frames(clips[c].samples);
-        struct oh_print *prints = malloc(n * sizeof *prints);
-        if (!prints) {
-            oh_library_destroy(l);
-            errno = ENOMEM;
-            return NULL;
-        }
-        oh_print_clip(clips[c].audio, clips[c].samples, prints);
-        l->clip[c] = (struct oh_library_clip){clips[c].number, first, n, clips[c].sort, false};
-        for (uint32_t i = 0; i < n; i++) {
-            l->bits[first + i] = prints[i].bits;
-            /* what stood before the clip is not known: the first frames hold nothing but its beginning */
-            l->sure[first + i] = i < OH_PRINT_FRESH ? 0 : prints[i].clip;
-            l->owner[first + i] = (uint16_t)c;
-        }
-        first += n;
-        free(prints);
-    }
-    if (!oh_library_index(l)) {
+    if (!fill(l, clips)) {
         oh_library_destroy(l);
         errno = ENOMEM;
         return NULL;
     }
-    find_twins(l);
     oh_library_own(l);
     return l;
 }

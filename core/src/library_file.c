@@ -1,7 +1,7 @@
 /* Libraries as files. Little-endian, 32 bits each unless said: "OHLIB" 13 10 26, version, clips, frames, CRC-32 of what follows; then of each clip
  * its number, frames and sort; then bits, sure bits and, in octets, marks of all frames.
  *
- * Version 2: fingerprints know of noise. Those of version 1 do not, and are refused. */
+ * Version 3: the speech of a clip lies under it. Older ones are refused. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "library.h"
 
 static const uint8_t magic[8] = {'O', 'H', 'L', 'I', 'B', 13, 10, 26};
-enum { FILE_VERSION = 2, HEAD_BYTES = 24, CLIP_BYTES = 12, FRAME_BYTES = 9 };
+enum { FILE_VERSION = 3, HEAD_BYTES = 24, CLIP_BYTES = 12, FRAME_BYTES = 9 };
 
 static void put32(uint8_t **at, uint32_t x) {
     for (int i = 0; i < 4; i++)

@@ -12,7 +12,8 @@ enum {
     CHUNK = 64,        /* listed frames that are searched at once */
     FOUND = 256,       /* frames that agree at first sight; more are not looked at */
     LEAST_LIKELY = 18, /* bits of the three frames that are looked up */
-    MOST_WRONG = 26,   /* per cent of the bits while candidates are sought */
+    MOST_WRONG = 28,   /* per cent of the bits at the first two looks */
+    NEAR_WRONG = 26,   /* and at the last one */
     NEAR = 24,         /* frames of the last look before one is a candidate */
     NEAR_BITS = 80,    /* that count in them at least */
     OWN_BITS = 150,    /* and in what a clip alone has */
@@ -21,8 +22,8 @@ enum {
     PATIENCE = 6,      /* weighings without agreement until a candidate is given up */
 };
 
-#define ENOUGH      5.9f /* agreement that names a clip that has begun just now */
-#define ENOUGH_LATE 6.4f /* and later in it: recordings are rarely heard from their middle, and most false likenesses lie there */
+#define ENOUGH      6.7f /* agreement that names a clip that has begun just now */
+#define ENOUGH_LATE 6.8f /* and later in it: recordings are rarely heard from their middle, and most false likenesses lie there */
 #define OWN_ENOUGH  3.0f /* agreement of what it alone has, where others begin or end alike: that need only tell it from these */
 #define MARGIN      1.5f /* over the next best of another number */
 #define HOPE        2.0f /* stays a candidate */
@@ -76,7 +77,7 @@ static void consider(struct oh_match *m, const struct oh_library *l, uint32_t fr
     const struct oh_library_clip *clip = &l->clip[l->owner[frame]];
     uint32_t heard = frame - clip->first + 1, n = heard < NEAR ? heard : NEAR;
     struct oh_tally t = lately(m, l, frame, n);
-    if (t.bits < NEAR_BITS || t.wrong * 100 > t.bits * MOST_WRONG)
+    if (t.bits < NEAR_BITS || t.wrong * 100 > t.bits * NEAR_WRONG)
         return;
     struct oh_candidate new = {.clip = l->owner[frame], .place = frame, .since = frame - (n - 1), .all = oh_agreement_of_few(t, NEAR_BITS)};
     struct oh_candidate *worst = &m->candidates[0];
@@ -272,7 +273,7 @@ static bool goes_on(const struct oh_match *m, const struct oh_library *l, const 
     if (c->clip == OH_NO_CLIP || c->place > last_frame(&l->clip[c->clip]) || c->place + 1 < l->clip[c->clip].first + NEAR)
         return false;
     struct oh_tally t = lately(m, l, c->place, NEAR);
-    return t.bits >= NEAR_BITS && t.wrong * 100 <= t.bits * MOST_WRONG;
+    return t.bits >= NEAR_BITS && t.wrong * 100 <= t.bits * NEAR_WRONG;
 }
 
 /* A clip that others begin with can only be named once it is over and nothing else went on. */

@@ -1,8 +1,8 @@
 /* The matcher of one channel: which clip of a library is being heard?
  *
  * Finding. Every other frame that is heard is looked up under each of its keys and every value that their unsure bits allow, the surest keys
- * first, 32 look-ups at most. A listed frame must agree in the bits of now, of 160 and of 320 ms ago, then of 80 and 240 ms ago, then in the
- * last 0.5 s; each time 26 % of the bits may be wrong. Then it is a candidate: a clip and a place in it.
+ * first, 32 look-ups at most. A listed frame must agree in the bits of now, of 160 and of 320 ms ago, then of 80 and 240 ms ago, where 28 % of
+ * the bits may be wrong, then in the last 0.5 s, where 26 % may. Then it is a candidate: a clip and a place in it.
  *
  * Weighing. Every 80 ms all bits of the last 1.28 s are compared (agree.h). A candidate that agrees well enough, and better than any of
  * another number, is told. Nothing is taken back: a name ends the call, so it is not given before it is safe. */

@@ -202,10 +202,10 @@ static void a_damaged_file_is_refused_with_the_reason(void) {
     file[bytes / 2] ^= 1;
     refused(file, bytes, EBADMSG, "checksum");
     file[bytes / 2] ^= 1;
-    file[8] = 1; /* its fingerprints knew nothing of noise */
-    refused(file, bytes, EPROTONOSUPPORT, "version 1");
+    file[8] = 2; /* no speech lay under its clips */
+    refused(file, bytes, EPROTONOSUPPORT, "version 2");
     refused(file, bytes, EPROTONOSUPPORT, "make it again from its clips");
-    file[8] = 2;
+    file[8] = 3;
     file[12] = 0;
     refused(file, bytes, EBADMSG, "0 clips");
     file[12] = CLIPS;
