@@ -100,13 +100,15 @@ int oh_answers_load(struct oh_answers *a, const void *file, size_t bytes) {
 
 void oh_answer_heard(struct oh_lane *lane, const oh_event *event, uint32_t onset) {
     struct oh_heard *h = &lane->heard;
+    /* a tune may be told late, when it has ended; its windows do not begin with the answer */
+    bool since_answer = lane->answered && (int32_t)(onset - lane->answered_at) > -300 * OH_MS;
     if (event->kind == OH_EVENT_SPEECH && !lane->answered)
         h->spoke = 2;
     else if (event->kind == OH_EVENT_SPEECH_END && !lane->answered)
         h->spoke = 1;
-    else if (event->kind == OH_EVENT_MUSIC && !lane->answered)
+    else if (event->kind == OH_EVENT_MUSIC && !since_answer)
         h->music = 1;
-    if (event->kind == OH_EVENT_MUSIC && lane->answered) {
+    if (event->kind == OH_EVENT_MUSIC && since_answer) {
         h->plays = OH_PLAYS;
         h->plays_level = event->level_cdbm0 * 0.001f;
     } else if (event->kind == OH_EVENT_MUSIC_END && h->plays)

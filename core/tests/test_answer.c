@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "answer.h"
+#include "lane.h"
 
 #define RATE  8000
 #define FRAME OH_FRAME_SAMPLES
@@ -482,6 +483,17 @@ static void lost_audio_keeps_time_and_raises_nothing_of_its_own(void) {
     oh_core_free(core);
 }
 
+/* S02: two windows of a ring-back tune may be full only after the answer; the person speaks over nothing. */
+static void a_tune_that_began_before_the_answer_is_that_of_the_ringing(void) {
+    oh_event event = {.kind = OH_EVENT_MUSIC, .level_cdbm0 = -2000};
+    for (int after = 0; after < 2; after++) {
+        struct oh_lane lane = {.answered = 1, .answered_at = 40000};
+        oh_answer_heard(&lane, &event, after ? 48000 : 24000);
+        CHECK_EQ(lane.heard.plays, after ? OH_PLAYS : 0);
+        CHECK_EQ(lane.heard.music, !after);
+    }
+}
+
 int main(void) {
     TEST(nothing_is_said_before_the_answer);
     TEST(every_instruction_set_gives_the_same_bits);
@@ -503,5 +515,6 @@ int main(void) {
     TEST(settings_out_of_range_are_refused);
     TEST(damaged_models_are_refused_and_sound_ones_used);
     TEST(lost_audio_keeps_time_and_raises_nothing_of_its_own);
+    TEST(a_tune_that_began_before_the_answer_is_that_of_the_ringing);
     return 0;
 }
