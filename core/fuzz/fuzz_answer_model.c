@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static struct oh_answer_model model;
     (void)oh_answer_model_read(data, size, &model);
     /* the same octets over a sound file */
-    memcpy(file, "OHANSWER\2\0\0\0", 12);
+    memcpy(file, "OHANSWER\3\0\0\0", 12);
     memset(file + 20, 0, sizeof file - 20);
     size_t take = size < sizeof file - 20 ? size : sizeof file - 20;
     memcpy(file + 20, data, take);

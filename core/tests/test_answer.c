@@ -143,7 +143,10 @@ static void who_speaks_after_ringing_that_goes_on_answers_then(void) {
 
 /* Facts of the call so far, see measure(): time, onset, since onset, this utterance, since the last sound ... */
 static void facts_at(int frames, float *x) {
-    oh_core *core = one_line(1, NULL);
+    oh_answer_settings patient = *oh_answer_preset("careful"); /* a verdict would begin anew */
+    patient.cost_person = 1e6f;
+    patient.wait_ms = 2000;
+    oh_core *core = one_line(1, &patient);
     float p[OH_ANSWER_COUNT], all[OH_ANSWER_FEATURES];
     CHECK_EQ(oh_core_answered(core, 0), 0);
     for (int f = 0; f < frames; f++)

@@ -36,7 +36,7 @@ SYNTHETIC = 0.4
 """Share of synthetic speech in every class."""
 CUT = 0.6
 """Of people's recordings longer than a greeting (:data:`GREETING`), so many are cut to one: orders and texts are not how a call begins."""
-GREETING = int(1.4 * RATE)
+GREETING = int(2.1 * RATE)
 TALKS_ON = 0.35
 """Of the people who begin with a word or two."""
 AUTOMATIC = frozenset({"machine", "ivr", "announcement"})
@@ -331,7 +331,7 @@ def _later(clip: Clip, rng: np.random.Generator) -> Audio:
 
 
 def _cut(x: Audio, rng: np.random.Generator) -> Audio:
-    """A greeting's length of it: up to the quietest moment between 0.4 and 1.4 s, or some earlier dip."""
+    """A greeting's length of it: up to the quietest moment between 0.4 s and :data:`GREETING`, or some earlier dip."""
     least, most = int(0.4 * RATE) // FRAME, GREETING // FRAME
     blocks = x[: most * FRAME].reshape(-1, FRAME)
     power = _smooth(np.mean(blocks * blocks, axis=1).astype(np.float32), 3)[least:]
