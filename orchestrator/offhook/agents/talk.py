@@ -210,6 +210,8 @@ class TalkCall(Call):
                 self._greeting_from_ms = round(event.onset_ms)
         elif event.kind == EventKind.SPEECH_END and self._greeting_from_ms is not None:
             self._greeting_to_ms = round(event.onset_ms) + event.value
+        elif event.kind == EventKind.ANSWER and self._greeting_from_ms is not None and len(event.cadence_ms) > 1:
+            self._greeting_to_ms = round(event.t_ms) - event.cadence_ms[1]  # the verdict may be quicker than the end of speech is told
         if self._mail_from_ms is not None and self.phase is CallPhase.RECORDING:
             if event.kind == EventKind.SPEECH:
                 self._timers_off("mail_silence")
