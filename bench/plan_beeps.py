@@ -131,8 +131,8 @@ def main() -> None:
         if rows in met:
             continue
         met.add(rows)
-        todo = list(scenes(plan, greetings, words, rng))
-        for scene, heard in zip(todo, hear([scene.audio for scene in todo], plan=name), strict=True):
+        made = list(scenes(plan, greetings, words, rng))
+        for scene, heard in zip(made, hear([scene.audio for scene in made], plan=name), strict=True):
             count(scene, heard, counts[scene.kind])
     print(f"{len(met)} plans")
     for kind, figures in sorted(counts.items()):

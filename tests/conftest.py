@@ -1,4 +1,4 @@
-"""Fixtures of many tests: the databases that the store must work on."""
+"""Fixtures of many tests: the command line, and the databases that the store must work on."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import postgres
 import pytest
+from commands import offhook_command as offhook_command
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from commands import Command, offhook_command  # noqa: F401 - a fixture
+from commands import Command
 from nodes import numbers_list, tone_file
 
 import offhook_drivers

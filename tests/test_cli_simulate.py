@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from commands import Command, offhook_command  # noqa: F401 - a fixture
+from commands import Command
 
 from offhook.clock import run_virtual
 from offhook.shift import parse

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import soundfile
 import typer.main
-from commands import Command, offhook_command  # noqa: F401 - a fixture
+from commands import Command
 
 import offhook_drivers
 from offhook.cli.app import app

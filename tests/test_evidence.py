@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 from commands import Command
-from commands import offhook_command as offhook_command
 from nodes import START, numbers_list, settings, simulator, tone_file
 
 from offhook.clock import run_virtual

@@ -12,7 +12,7 @@ import msoffcrypto
 import openpyxl
 import pytest
 from aio import in_loop
-from commands import Command, offhook_command  # noqa: F401 - a fixture
+from commands import Command
 from msoffcrypto.exceptions import InvalidKeyError
 from nodes import settings
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from aio import in_loop
-from commands import Command, offhook_command  # noqa: F401 - a fixture
+from commands import Command
 from floors import at_a_node
 from nodes import START, numbers_list, settings, simulator
 from pydantic import ValidationError

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from aio import in_loop
-from commands import Command, offhook_command  # noqa: F401 - a fixture
+from commands import Command
 from nodes import START, numbers_list, settings, simulator
 
 from offhook.campaigns.outcomes import NewLead, NewOutcome

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from aio import in_loop
-from commands import Command, offhook_command  # noqa: F401 - a fixture
+from commands import Command
 from nodes import numbers_list, settings
 
 from offhook.agents.messages import PacingPlan

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from aio import in_loop
 from commands import Command
-from commands import offhook_command as offhook_command
 from nodes import settings
 
 from offhook.calls.disposition import Disposition

@@ -6,7 +6,7 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
-from commands import Command, offhook_command  # noqa: F401
+from commands import Command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

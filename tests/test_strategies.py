@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from aio import in_loop
-from commands import Command, offhook_command  # noqa: F401 - a fixture
+from commands import Command
 from nodes import START, numbers_list, settings, simulator
 
 from offhook.campaigns.life import Stage

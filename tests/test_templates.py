@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import Command, offhook_command  # noqa: F401 - a fixture
+from commands import Command
 from nodes import START, numbers_list, settings, simulator, tone_file
 
 from offhook.agents.messages import AgentLevel

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from commands import Command, offhook_command  # noqa: F401 - a fixture
+from commands import Command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from commands import Command, offhook_command  # noqa: F401
+from commands import Command
 from floors import PERSON, STANDARD, Ear, at_a_node
 from nodes import START, numbers_list, settings, simulator, tone_file
 

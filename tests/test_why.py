@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import soundfile
 from commands import Command
-from commands import offhook_command as offhook_command
 from nodes import settings
 from test_replay_calls import dial
 

@@ -98,22 +98,28 @@ int oh_answers_load(struct oh_answers *a, const void *file, size_t bytes) {
 
 /* -- what the other detectors heard --------------------------------------------------------------------------------------- */
 
+/* A ring-back tune may be told after the answer, when it has ended; and the windows of music do not begin with the answer. */
+static void heard_music(struct oh_lane *lane, int level_cdbm0, uint32_t onset) {
+    struct oh_heard *h = &lane->heard;
+    if (lane->answered && (int32_t)(onset - lane->answered_at) > -300 * OH_MS) {
+        h->plays = OH_PLAYS;
+        h->plays_level = (float)level_cdbm0 * 0.001f;
+    } else {
+        h->music = 1;
+    }
+}
+
 void oh_answer_heard(struct oh_lane *lane, const oh_event *event, uint32_t onset) {
     struct oh_heard *h = &lane->heard;
-    /* a tune may be told late, when it has ended; its windows do not begin with the answer */
-    bool since_answer = lane->answered && (int32_t)(onset - lane->answered_at) > -300 * OH_MS;
     if (event->kind == OH_EVENT_SPEECH && !lane->answered)
         h->spoke = 2;
     else if (event->kind == OH_EVENT_SPEECH_END && !lane->answered)
         h->spoke = 1;
-    else if (event->kind == OH_EVENT_MUSIC && !since_answer)
-        h->music = 1;
-    if (event->kind == OH_EVENT_MUSIC && since_answer) {
-        h->plays = OH_PLAYS;
-        h->plays_level = event->level_cdbm0 * 0.001f;
-    } else if (event->kind == OH_EVENT_MUSIC_END && h->plays)
+    else if (event->kind == OH_EVENT_MUSIC)
+        heard_music(lane, event->level_cdbm0, onset);
+    else if (event->kind == OH_EVENT_MUSIC_END && h->plays)
         h->plays = OH_PLAYED;
-    if (event->kind == OH_EVENT_ANSWER)
+    else if (event->kind == OH_EVENT_ANSWER)
         h->machine = oh_answer_is_machine(event->detail);
     if (event->kind == OH_EVENT_TONE_END && event->tone == OH_TONE_FAX_CNG && lane->answered) {
         h->cng_over = 1;

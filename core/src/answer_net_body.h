@@ -1,5 +1,4 @@
-/* Text of the answer analysis' vector half; each answer_net_<isa>.c sets OH_VEC
- * (floats in a vector) and OH_ANSWER_KERNELS (the name). */
+/* Text of the answer analysis' vector half; each answer_net_<isa>.c sets OH_VEC (floats in a vector) and OH_ANSWER_KERNELS (the name). */
 #include "answer_net.h"
 #include "vec.h"
 
@@ -7,8 +6,7 @@ INLINE vf clip(vf x, float least, float most) {
     return smaller(larger(x, all(least)), all(most));
 }
 
-/* lg2 x for x > 0, to 1e-6: exponent, and a polynomial around 1.5 for the
- * mantissa. */
+/* lg2 x for x > 0, to 1e-6: exponent, and a polynomial around 1.5 for the mantissa. */
 INLINE vf lg2(vf x) {
     vi bits = (vi)x;
     vf e = __builtin_convertvector((bits >> 23) - all_int(127), vf);
@@ -29,8 +27,7 @@ INLINE vf bels(vf power) {
     return lg2(larger(power, all(1e-9f))) * all(0.30103f);
 }
 
-/* e^x for x from -25 to 25: 2 to the power of a whole number by the exponent's
- * bits, of the rest by its series. */
+/* e^x for x from -25 to 25: 2 to the power of a whole number by the exponent's bits, of the rest by its series. */
 INLINE vf power_of_e(vf x) {
     vf y = clip(x, -25.0f, 25.0f) * all(1.44269504f);
     vf whole = (y + all(12582912.0f)) - all(12582912.0f);
@@ -135,8 +132,7 @@ static void follow(const struct oh_answer_front *f, const float *speech, const f
     }
 }
 
-/* The log odds of a person, made honest: straight lines between the knots of
- * the calibration, and between its times. */
+/* The log odds of a person, made honest: straight lines between the knots of the calibration, and between its times. */
 INLINE vf calibrated(const struct oh_answer_model *m, vf z, vf seconds) {
     static const float knot[OH_ANSWER_KNOTS] = {-6, -3, -1.5f, 0, 1.5f, 3, 6}, time[OH_ANSWER_TIMES] = {1, 1.5f, 2.5f, 4};
     vf part[OH_ANSWER_KNOTS - 1], before = all(0), y = all(0);

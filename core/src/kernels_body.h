@@ -1,10 +1,7 @@
-/* Text of the vector kernel; each kernels_<isa>.c sets OH_VEC (floats in a
- * vector) and OH_KERNEL (the name), and includes this.
+/* Text of the vector kernel; each kernels_<isa>.c sets OH_VEC (floats in a vector) and OH_KERNEL (the name), and includes this.
  *
- * The real 256-point transform is 16 columns of 16: a real 16-point transform
- * down each column (stride 16), a twiddle, then a complex 16-point transform
- * along each of the residues 0 to 8. Both halves live in registers, so the
- * samples pass through the cache twice only. */
+ * The real 256-point transform is 16 columns of 16: a real 16-point transform down each column (stride 16), a twiddle, then a complex
+ * 16-point transform along each of the residues 0 to 8. Both halves live in registers, so the samples pass through the cache twice only. */
 #include "kernels.h"
 #include "offhook.h"
 #include "vec.h"
@@ -12,12 +9,9 @@
 typedef uint32_t vu __attribute__((vector_size(OH_VEC * 4)));
 typedef int16_t vs __attribute__((vector_size(OH_VEC * 2)));
 
-/* G.711 is a float of 3 bits of exponent and 4 of mantissa. In A-law the lowest
- * segment is linear, which is just what a number below the normal range is:
- * with its bits put in place an octet is a half-precision float of the sample
- * times OH_TINY, exactly. u-law is shifted by 132 and has no linear segment.
- * Where the processor cannot read half floats the bits of whole ones are built.
- */
+/* G.711 is a float of 3 bits of exponent and 4 of mantissa. In A-law the lowest segment is linear, which is just what a number below
+ * the normal range is: with its bits put in place an octet is a half-precision float of the sample times OH_TINY, exactly. u-law is
+ * shifted by 132 and has no linear segment. Where the processor cannot read half floats the bits of whole ones are built. */
 #if OH_VEC >= 8 && defined(__x86_64__)
 #define OH_HALF 1
 #define OH_TINY (1.0f / (1 << 22))
@@ -57,8 +51,7 @@ INLINE void place_rows(const uint8_t *octets, int law, int rows, uint16_t (*to)[
     for (int i = 0; i < rows * OH_LANES; i += OCTETS) {
         halves h;
         if (law == OH_LAW_ALAW)
-            h = place(octets + i, (short)0x9560); /* flips every other bit and the
-                                               sign, sets the half step */
+            h = place(octets + i, (short)0x9560); /* flips every other bit and the sign, sets the half step */
         else
             h = next_segment(place(octets + i, (short)0x9fe0));
         memcpy(first + i, &h, sizeof h);
@@ -115,10 +108,8 @@ enum {
     COLUMNS = 2 * 16 * OH_LANES / OH_VEC /* transformed for a group */
 };
 
-/* What the rows are kept as between the pieces they come in and the two windows
- * that overlap: octets in half-precision's places, so that one instruction
- * makes floats of them, and samples as they are; whole floats where there is no
- * such instruction. */
+/* What the rows are kept as between the pieces they come in and the two windows that overlap: octets in half-precision's places, so that one
+ * instruction makes floats of them, and samples as they are; whole floats where there is no such instruction. */
 #if OH_HALF
 typedef uint16_t kept;
 
@@ -249,8 +240,7 @@ INLINE vf power(vf r, vf i) {
     return (r * r + i * i) * (1 / (OH_TALL * OH_TALL));
 }
 
-/* Bins of one residue from its column transforms: k + 16 q for q below 8, and
- * the mirrors of those above. */
+/* Bins of one residue from its column transforms: k + 16 q for q below 8, and the mirrors of those above. */
 INLINE void residue(int k, const float re[16][OH_VEC], const float im[16][OH_VEC], float *p) {
     const struct oh_kernel_tables *tab = &oh_kernel_tables;
     vf r[16], i[16];
@@ -271,8 +261,7 @@ INLINE void residue(int k, const float re[16][OH_VEC], const float im[16][OH_VEC
     }
 }
 
-/* The same of residue 8: its columns are real, and half of its bins mirror the
- * others. */
+/* The same of residue 8: its columns are real, and half of its bins mirror the others. */
 INLINE void residue8(const float re[16][OH_VEC], float *p) {
     const struct oh_kernel_tables *tab = &oh_kernel_tables;
     vf r[16], i[16];
@@ -291,16 +280,14 @@ INLINE void residue8(const float re[16][OH_VEC], float *p) {
             store(p + (8 + 16 * (n / 4 + 4 * (n % 4))) * OH_LANES, power(r[n], i[n]));
 }
 
-/* Of a frame that will be read next as much as a column's share, nearer to the
- * processor. */
+/* Of a frame that will be read next as much as a column's share, nearer to the processor. */
 #define STEP(law) ((size_t)OH_FRAME_SAMPLES * OH_LANES * (law == OH_LAW_LINEAR ? 2 : 1) / COLUMNS)
 INLINE void bring(const uint8_t *at, int law) {
     for (size_t i = 0; i < STEP(law); i += 64)
         __builtin_prefetch(at + i, 0, 2);
 }
 
-/* Power spectrum of the window whose first row is x. law is a constant where
- * this is called. */
+/* Power spectrum of the window whose first row is x. law is a constant where this is called. */
 INLINE void transform(const kept (*x)[OH_LANES], int law, const uint8_t *const ahead[OH_AHEAD], size_t done, float *p) {
     _Alignas(64) float re[9][16][OH_VEC]; /* residue, column */
     _Alignas(64) float im[9][16][OH_VEC]; /* of residues 0 and 8 it is 0 and not kept */
@@ -334,9 +321,8 @@ INLINE void transform(const kept (*x)[OH_LANES], int law, const uint8_t *const a
     residue8((const float(*)[OH_VEC])re[8], p);
 }
 
-/* A candidate and its bin in one number, so that the larger of two is one
- * instruction: the bin takes the place of the last seven bits of the power (a
- * 65,000th of it). Of equal ones the lower bin is the larger. */
+/* A candidate and its bin in one number, so that the larger of two is one instruction: the bin takes the place of the last seven bits of
+ * the power (a 65,000th of it). Of equal ones the lower bin is the larger. */
 enum { TAG = 127 };
 
 INLINE vf tagged(vf power, vi tag) {
@@ -352,8 +338,7 @@ INLINE void store_tagged(vf x, float *power, int32_t *bin) {
     store_int(bin, all_int(TAG) - ((vi)x & all_int(TAG)));
 }
 
-/* Strongest peaks and sums. Odd and even bins are followed apart: a comparison
- * waits for the one before it, and two chains hide that. */
+/* Strongest peaks and sums. Odd and even bins are followed apart: a comparison waits for the one before it, and two chains hide that. */
 static __attribute__((noinline)) void scan(struct oh_spectrum *s, int lane) {
     static const int edge[OH_BANDS + 1] = {5, 21, 33, 37, 55, OH_BIN_TOP};
     const float *p = s->p[0] + lane;
@@ -476,8 +461,7 @@ INLINE void store_words(uint8_t *to, words a) {
     memcpy(to, &a, sizeof a);
 }
 
-/* 16 rows of one vector each: four rounds of perfect shuffles turn each square
- * of 16 x 16 octets, and of 16 x 8 words. */
+/* 16 rows of one vector each: four rounds of perfect shuffles turn each square of 16 x 16 octets, and of 16 x 8 words. */
 #define SQUARES(name, type, low, high, put)                                                                                                \
     INLINE void name(const uint8_t *from, size_t stride, uint8_t *to) {                                                                    \
         type a[16], b[16];                                                                                                                 \

@@ -1,9 +1,7 @@
-/* Vectors of OH_VEC floats or integers, one lane a channel, for the texts that
- * are built once for each instruction set.
+/* Vectors of OH_VEC floats or integers, one lane a channel, for the texts that are built once for each instruction set.
  *
- * Every operation gives the same bits on all of them: larger() and smaller()
- * are their second operand when the first is not more or not less, as the
- * processors' own instructions are. */
+ * Every operation gives the same bits on all of them: larger() and smaller() are their second operand when the first is not more or not
+ * less, as the processors' own instructions are. */
 #ifndef OH_VEC_H
 #define OH_VEC_H
 

@@ -1,5 +1,4 @@
-/* Text of the watch, for each instruction set; follows kernels_body.h.
- * Constants and reasons stand in speech.c, music.c and line.c. */
+/* Text of the watch, for each instruction set; follows kernels_body.h. Constants and reasons stand in speech.c, music.c and line.c. */
 #include "watch.h"
 
 #if OH_VEC == 16 && defined(__x86_64__)
@@ -69,8 +68,7 @@ INLINE vm beside(vi x) {
     return both(above(all_int(2), x), above(x, all_int(-2)));
 }
 
-/* Frequency and width of the strongest peak, as oh_hop_hz() and oh_hop_width()
- * of single lanes in track.c tell them. */
+/* Frequency and width of the strongest peak, as oh_hop_hz() and oh_hop_width() of single lanes in track.c tell them. */
 INLINE void watch_peak(const struct oh_spectrum *s, struct oh_watch *w, int lane) {
     float near[7][OH_VEC]; /* powers three bins below to three bins above */
     for (int i = 0; i < OH_VEC; i++) {
@@ -229,8 +227,7 @@ void OH_WATCH(const struct oh_spectrum *s, struct oh_watch *w, struct oh_seen *s
         vf row = load(s->band[OH_BAND_ROW] + lane), column = load(s->band[OH_BAND_COL] + lane);
         vm twist = either(more(row, column * 9.0f), more(column, row * 9.0f));
         vm key = both(more(row + column, total * 0.6f), no(either(more(all(4e-5f), row + column), twist))); /* see dtmf.c */
-        /* bins 42 to 63; V.21 and TTY spread their power over 15 bins at most, of
-     * which a peak of three has a seventh */
+        /* bins 42 to 63; V.21 and TTY spread their power over 15 bins at most, of which a peak of three has a seventh */
         vm data = both(both(above(k1, all_int(41)), above(all_int(64), k1)), both(more(total, all(1e-5f)), more(one, total * 0.13f)));
         seen->held |= bits_of(held, lane);
         seen->tonal |= bits_of(both(live, tonal), lane);

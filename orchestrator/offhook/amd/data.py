@@ -36,7 +36,7 @@ SYNTHETIC = 0.4
 """Share of synthetic speech in every class."""
 CUT = 0.6
 """Of people's recordings longer than a greeting (:data:`GREETING`), so many are cut to one: orders and texts are not how a call begins."""
-GREETING = int(2.1 * RATE)
+GREETING = int(1.4 * RATE)
 TALKS_ON = 0.35
 """Of the people who begin with a word or two."""
 AUTOMATIC = frozenset({"machine", "ivr", "announcement"})

@@ -24,6 +24,8 @@ VOICE_MS = 1500
 """How long someone has just begun to speak."""
 KEY_ECHO_MS = 300
 """A beep so soon after a key is the key itself."""
+FRESH_BEEP_MS = 100
+"""A beep so soon before a machine's verdict is the one that told it."""
 OVERDUE_MS = 6000
 """So much later than the core's own limits no verdict will come: the core could not hear the line."""
 NO_VERDICT_P = 0.5

@@ -14,7 +14,7 @@ import logging
 from collections.abc import Callable
 
 from offhook.announce.classes import class_of
-from offhook.calls.answer import AUTOMATIC, NO_VERDICT_P, RANG_ON_P, VERDICTS, is_beep, overdue_ms, reason
+from offhook.calls.answer import AUTOMATIC, FRESH_BEEP_MS, NO_VERDICT_P, RANG_ON_P, VERDICTS, is_beep, overdue_ms, reason
 from offhook.calls.disposition import Disposition, Ended, Facts
 from offhook.calls.evidence import TimeLine, in_force
 from offhook.calls.fusion import VACANT_CAUSES, VACANT_TONES, Result, fuse
@@ -33,8 +33,6 @@ log = logging.getLogger(__name__)
 
 SECOND_SIGN_S = 8.0
 """After one sign of a vacant number the line is kept so long for the other one (S05)."""
-FRESH_BEEP_MS = 100
-"""A beep so soon before a machine's verdict is the one that told it."""
 AFTER_BEEP_S = 0.3
 """From the beep's recognition to the message, unless its end is heard before."""
 AFTER_KEY_S = 0.5

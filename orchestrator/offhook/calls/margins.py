@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from offhook.calls.answer import core_settings
+from offhook.calls.answer import FRESH_BEEP_MS, core_settings
 from offhook.calls.recordings import Kept
 from offhook.calls.replay import Given, Heard, hear
 from offhook.messages import AnswerHandling, CallFact
@@ -19,8 +19,6 @@ from offhook_core.answer import FEATURE_NAMES, AnswerSettings
 
 AHEAD_S = 0.5
 """The core waits as long as so much more time costs less than its risk."""
-BEEP_MS = 100
-"""A beep so soon before a verdict told it."""
 FACTORS = (0.25, 0.5, 2.0, 4.0)
 """Of a cost that is tried."""
 COSTS = ("cost_person", "cost_second")
@@ -124,7 +122,8 @@ def margin_of(evidence: Sequence[CallFact], in_force: Mapping[str, str]) -> Marg
         return None
     core = {key.removeprefix("answer.core."): float(value) for key, value in in_force.items() if key.startswith("answer.core.")}
     preset = in_force.get("answer.preset", "balanced")
-    beep = any(fact.kind == "heard" and fact.name in ("beep", "record") and 0 <= first.t_ms - fact.t_ms <= BEEP_MS for fact in evidence)
+    near = range(first.t_ms - FRESH_BEEP_MS, first.t_ms + 1)
+    beep = any(fact.kind == "heard" and fact.name in ("beep", "record") and fact.t_ms in near for fact in evidence)
     return Margin(first.detail, first.t_ms, first.value, AnswerSettings.preset(preset, **core), preset, beep)
 
 
